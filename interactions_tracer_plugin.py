@@ -1,0 +1,1 @@
+"""The pytest entry point: a name that nobody else has."""

@@ -1,0 +1,1 @@
+"""Cassettes: the files that tests replay."""

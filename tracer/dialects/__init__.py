@@ -1,0 +1,1 @@
+"""One file per dialect, both directions; `base.py` is the contract."""

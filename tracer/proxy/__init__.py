@@ -1,0 +1,1 @@
+"""The recording proxy on mitmproxy, and the child process that runs behind it."""

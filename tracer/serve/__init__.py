@@ -1,0 +1,1 @@
+"""Answers over loopback HTTP and inside the process."""

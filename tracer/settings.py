@@ -1,0 +1,112 @@
+"""Where things are and how the project wants them: environment, `[tool.tracer]` in pyproject.toml, defaults."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import platformdirs
+
+from tracer.errors import UsageError
+
+DEFAULT_MAX_BODY = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What holds for one start of the program."""
+
+    project: str
+    db: Path
+    upstream: str | None = None
+    """The upstream of the proxy if the project names one; else the user's base URL or the Gemini API."""
+    tier: Literal["free", "paid"] | None = None
+    prices: Path | None = None
+    max_body: int = DEFAULT_MAX_BODY
+    scrub: tuple[str, ...] = ()
+    config_file: Path | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def journal(self) -> Path:
+        """The folder of journal segments that go into this database."""
+        return self.db.with_name(self.db.name + ".journal")
+
+    @property
+    def account_key(self) -> Path:
+        """The key of the hash that tells API keys apart; created 0600 on first use."""
+        return data_folder() / "account.key"
+
+    @property
+    def ca_folder(self) -> Path:
+        """The proxy's own certificate authority."""
+        return data_folder() / "ca"
+
+
+def data_folder() -> Path:
+    """The user's data folder for this program (`TRACER_HOME` overrides it)."""
+    override = os.environ.get("TRACER_HOME")
+    return Path(override) if override else Path(platformdirs.user_data_dir("interactions-tracer", appauthor=False))
+
+
+def load(*, db: str | None = None, folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a working folder. Raises UsageError for a config that can't be read or has a wrong value."""
+    here = folder or Path.cwd()
+    config_file, config = _config(here)
+    known = {"project", "db", "upstream", "tier", "prices", "max_body", "scrub"}
+    wanted_db = db or environ.get("TRACER_DB") or config.get("db")
+    if wanted_db and "://" in str(wanted_db):
+        raise UsageError(f"the database {wanted_db!r} is a URL, but only SQLite files are supported: give a path")
+    tier = config.get("tier")
+    if tier not in (None, "free", "paid"):
+        raise UsageError(f"[tool.tracer] tier is {tier!r} in {config_file}: it must be 'free' or 'paid'")
+    base = config_file.parent if config_file else here
+    db_path = Path(str(wanted_db)).expanduser() if wanted_db else data_folder() / "tracer.db"
+    if wanted_db and not db_path.is_absolute():
+        db_path = (here if db or environ.get("TRACER_DB") else base) / db_path
+    return Settings(
+        project=environ.get("TRACER_PROJECT") or config.get("project") or _project_name(here),
+        db=db_path,
+        upstream=config.get("upstream"),
+        tier=cast("Literal['free', 'paid'] | None", tier),
+        prices=base / str(config["prices"]) if "prices" in config else None,
+        max_body=int(config.get("max_body", DEFAULT_MAX_BODY)),
+        scrub=tuple(config.get("scrub", ())),
+        config_file=config_file,
+        extra={name: value for name, value in config.items() if name not in known},
+    )
+
+
+def _config(folder: Path) -> tuple[Path | None, dict[str, Any]]:
+    for candidate in (folder, *folder.parents):
+        file = candidate / "pyproject.toml"
+        if not file.is_file():
+            continue
+        try:
+            document = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{file} can't be read as TOML: {error}") from error
+        section = document.get("tool", {}).get("tracer")
+        return (file, section) if section is not None else (None, {})
+    return None, {}
+
+
+def _project_name(folder: Path) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), "remote", "get-url", "origin"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return folder.name or "root"
+    url = answer.stdout.strip().rstrip("/")
+    name = url.replace(":", "/").rsplit("/", 1)[-1].removesuffix(".git")
+    return name or folder.name or "root"

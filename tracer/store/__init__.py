@@ -1,0 +1,1 @@
+"""The database: schema, writer, reader, filter language. SQLite through sqlite-utils."""
