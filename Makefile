@@ -1,0 +1,52 @@
+# `make demo` and `make test` each work on a machine that has only Python, pip and make.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types contracts screenshot lock clean
+
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
+export UV
+# uv lives in .tools if the machine has none; PYTHONPATH lets its launcher find it there.
+ifeq ($(UV),$(CURDIR)/.tools/bin/uv)
+TOOLS := .tools/bin/uv
+endif
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(INSTALLED) ## Show what the program is for, with no key and no network.
+	@$(BIN)/tracer demo
+
+test: $(INSTALLED) lint ## Check style, types and contracts, then run every test.
+	@$(BIN)/pytest -n auto --dist worksteal
+
+lint: $(INSTALLED) ## Style, types and import contracts.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Format the code.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+screenshot: $(INSTALLED) ## Draw the picture in the README again.
+	@$(BIN)/python docs/screenshot.py
+
+lock: $(TOOLS) ## Resolve requirements/dev.txt again.
+	@$(UV) pip compile --quiet --upgrade --no-emit-index-url --no-header --python-version 3.13 \
+		--extra proxy --extra tui --group dev pyproject.toml -o requirements/dev.txt
+
+$(INSTALLED): requirements/dev.txt pyproject.toml $(TOOLS)
+	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$(cat .python-version)" .venv
+	@$(UV) pip sync --quiet --python .venv requirements/dev.txt
+	@$(UV) pip install --quiet --python .venv --no-deps --editable .
+	@touch $@
+
+.tools/bin/uv:
+	@$(PYTHON) -m pip install --quiet --target .tools uv
+
+clean: ## Remove environments, caches and builds.
+	rm -rf .venv .tools .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
