@@ -6,7 +6,7 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
 export UV
-# uv lives in .tools if the machine has none; PYTHONPATH lets its launcher find it there.
+# uv is installed into .tools if the machine has none.
 ifeq ($(UV),$(CURDIR)/.tools/bin/uv)
 TOOLS := .tools/bin/uv
 endif
