@@ -46,7 +46,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def sdk_python() -> Callable[[str], Path]:
-    """From a google-genai version to an interpreter that has it, pytest and our base install; made once, then cached."""
+    """From a google-genai version to an interpreter with it, pytest and our base install; made once, then cached."""
     return _sdk_interpreter
 
 
