@@ -9,6 +9,14 @@ from tracer.events import Json, JsonObject, Snapshot, StreamEvent
 type DialectName = Literal["steps", "outputs", "guide", "unknown"]
 
 
+class StreamWriter(Protocol):
+    """Writes the events of one stream in order; remembers what it needs to, such as fragments of arguments."""
+
+    def write(self, event: StreamEvent) -> list[JsonObject]:
+        """The payloads that say this event; none while a dialect has to wait for a later one."""
+        ...
+
+
 class Dialect(Protocol):
     """Both directions of one dialect. Nothing here raises on odd input: what is not understood is kept as it is."""
 
@@ -31,5 +39,13 @@ class Dialect(Protocol):
         ...
 
     def write_event(self, event: StreamEvent) -> list[JsonObject]:
-        """The payloads, `event_type` included and `event_id` not, that say this event in this dialect."""
+        """The payloads, `event_type` included and `event_id` not, that say this event in this dialect.
+
+        It sees one event only. Legacy numbers contents, not steps, and sends arguments whole: streams of several
+        contents a step, or with arguments in fragments, need a `stream_writer`.
+        """
+        ...
+
+    def stream_writer(self) -> StreamWriter:
+        """A writer for one stream, from its first event to its last."""
         ...
