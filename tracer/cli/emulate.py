@@ -1,0 +1,138 @@
+"""`tracer emulate`: a local Interactions API, with no key and no network."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import threading
+from types import FrameType
+from typing import Literal
+
+import click
+
+from tracer.cli.diagnostics import Exit, say
+from tracer.cli.output import write_json
+from tracer.errors import TracerError, UsageError
+from tracer.player.prompts import MAGIC_WORDS
+
+_DUMMY_KEY = "emulator"
+_KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_WIDTH = max(map(len, MAGIC_WORDS)) + 2
+
+HELP = f"""Serve a local Interactions API that keeps state like the real one, needs no key and no network.
+
+It answers create, get, cancel, delete, streams and background jobs for any client; what it says is worked out from the
+conversation and always the same. It remembers what it is told along `previous_interaction_id`, calls the functions an
+app declares and uses their results, fills the JSON schema of a `response_format`, searches, runs code, draws, thinks,
+and researches in the background.
+
+With CMD it runs the command with its environment pointed here and a dummy key, and exits as the command did.
+Without, it serves until it is stopped; with --json the first line on stdout is
+{{"event":"ready","url":"http://127.0.0.1:PORT"}}.
+
+Magic words in a prompt make trouble, so that an app's handling of it can be tried:
+
+\b
+{chr(10).join(f"  {words:<{_WIDTH}}{meaning.split(';')[0].split(':')[0]}" for words, meaning in MAGIC_WORDS.items())}
+
+`please fail with 500 once` (or `twice`) succeeds at the next attempt. The API key `invalid` is refused.
+"""
+
+
+@click.command("emulate", help=HELP, context_settings={"ignore_unknown_options": True})
+@click.option("--listen", default="127.0.0.1:0", metavar="HOST:PORT", show_default=True, help="Port 0 is any free one.")
+@click.option(
+    "--dialect",
+    type=click.Choice(["auto", "steps", "outputs", "guide"]),
+    default="auto",
+    show_default=True,
+    help="What to speak; auto goes by the client's SDK version.",
+)
+@click.option("--seed", type=int, metavar="N", help="Fixes the ids; without it they are new at every start.")
+@click.option("--json", "as_json", is_flag=True, help="Say that it is ready as a line of JSON on stdout.")
+@click.argument("cmd", nargs=-1, type=click.UNPROCESSED)
+def command(
+    listen: str,
+    dialect: Literal["auto", "steps", "outputs", "guide"],
+    seed: int | None,
+    as_json: bool,
+    cmd: tuple[str, ...],
+) -> int:
+    """Start the server; run the command, or wait to be stopped."""
+    from tracer.player.rules import Rules
+    from tracer.player.state import Engine
+    from tracer.serve.server import Server
+
+    if cmd and shutil.which(cmd[0]) is None:
+        raise UsageError(f"the command {cmd[0]!r} was not found; check its spelling and PATH")
+    host, port = _address(listen)
+    engine = Engine(Rules(), dialect=dialect, seed=secrets.randbits(64) if seed is None else seed)
+    token = None if _is_loopback(host) else secrets.token_urlsafe(16)
+    with Server(engine, host, port, token=token) as server:
+        _say_ready(server.url, as_json=as_json, quiet=bool(cmd))
+        return _run(cmd, server.url) if cmd else _wait()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"--listen is {listen!r}, but it must be HOST:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _say_ready(url: str, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        write_json({"event": "ready", "url": url})
+    elif not quiet:
+        say(f"The emulator serves the Interactions API at {url}. Point an app to it:")
+        say(f"  export GOOGLE_GEMINI_BASE_URL={url}")
+        say(f"  export GEMINI_API_BASE={url}")
+        say(f"  export GEMINI_API_KEY={_DUMMY_KEY}")
+
+
+def _wait() -> Exit:
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda _number, _frame: stopped.set()) for number in _STOP_SIGNALS}
+    try:
+        # With a timeout, so that the signal handler gets its turn on every platform.
+        while not stopped.wait(1.0):
+            pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return Exit.DONE
+
+
+def _run(cmd: tuple[str, ...], url: str) -> int:
+    environment = {**os.environ, "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_BASE": url}
+    if not any(environment.get(name) for name in _KEY_VARIABLES):
+        environment["GEMINI_API_KEY"] = _DUMMY_KEY
+    try:
+        child = subprocess.Popen(cmd, env=environment)
+    except OSError as error:
+        raise TracerError(f"can't run {cmd[0]!r}: {error.strerror or error}") from error
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        # The terminal sends Ctrl-C to the whole group, the child included.
+        if number != signal.SIGINT:
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in _STOP_SIGNALS}
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code

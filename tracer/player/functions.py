@@ -1,0 +1,125 @@
+"""Which of the declared functions a prompt asks for, how they are called, and what their results say."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tracer.events import JsonObject
+from tracer.player import prompts
+from tracer.player.schemas import Filler
+from tracer.player.turn import Turn
+
+_SEVERAL = re.compile(r"\band\b|\bboth\b|,|;|\balso\b|\bthen\b", re.IGNORECASE)
+_MAX_CALLS = 8
+
+
+def calls(turn: Turn, prompt: str) -> list[JsonObject]:
+    """The `function_call` steps that answer a prompt; none if no declared function fits it."""
+    declared = _callable(turn)
+    if not declared:
+        return []
+    forced = _mode(turn) == "any"
+    scores = [(len(_asked_words(function, prompt)), function) for function in declared]
+    best = max(score for score, _ in scores)
+    if best == 0:
+        called_before = any(step.get("type") == "function_call" for step in turn.context)
+        if not forced and (called_before or prompts.is_small_talk(prompt)):
+            return []
+        chosen = declared[:1]
+    else:
+        chosen = _chosen(scores, prompt)
+    steps = [step for function in chosen for step in _calls_of(function, prompt, turn)]
+    return steps[:_MAX_CALLS]
+
+
+def _callable(turn: Turn) -> list[JsonObject]:
+    tools = turn.request.get("tools")
+    declared = [tool for tool in tools if tool.get("type") == "function"] if isinstance(tools, list) else []
+    if _mode(turn) == "none":
+        return []
+    choice = turn.config().get("tool_choice")
+    allowed = choice.get("allowed_tools") if isinstance(choice, dict) else None
+    names = allowed.get("tools") if isinstance(allowed, dict) else None
+    return [tool for tool in declared if not isinstance(names, list) or tool.get("name") in names]
+
+
+def _mode(turn: Turn) -> str:
+    choice = turn.config().get("tool_choice")
+    if isinstance(choice, dict) and isinstance(choice.get("allowed_tools"), dict):
+        choice = choice["allowed_tools"].get("mode")
+    return choice.lower() if isinstance(choice, str) else "auto"
+
+
+def _asked_words(function: JsonObject, prompt: str) -> set[str]:
+    spoken = prompts.words(prompt)
+    name = prompts.words(str(function.get("name", "")).replace("_", " ")) & spoken
+    return name | (prompts.words(str(function.get("description", ""))) & spoken)
+
+
+def _chosen(scores: list[tuple[int, JsonObject]], prompt: str) -> list[JsonObject]:
+    # Several functions are meant if the prompt enumerates and each brings a word that none before it brought.
+    ranked = [function for score, function in sorted(scores, key=lambda pair: -pair[0]) if score]
+    if not _SEVERAL.search(prompt):
+        return ranked[:1]
+    chosen: list[JsonObject] = []
+    used: set[str] = set()
+    for function in ranked:
+        own = prompts.words(str(function.get("name", "")).replace("_", " ")) & prompts.words(prompt)
+        if not chosen or own - used:
+            chosen.append(function)
+            used |= _asked_words(function, prompt)
+    return chosen
+
+
+def _calls_of(function: JsonObject, prompt: str, turn: Turn) -> list[JsonObject]:
+    schema = function.get("parameters")
+    schema = schema if isinstance(schema, dict) else {"type": "object"}
+    times = len(prompts.places(prompt)) if _takes_place(schema) and _SEVERAL.search(prompt) else 1
+    every = [_arguments(Filler(prompt, place=n).value(schema)) for n in range(max(1, times))]
+    distinct = [arguments for n, arguments in enumerate(every) if arguments not in every[:n]]
+    return [
+        {"type": "function_call", "id": turn.mint.call_id(), "name": function["name"], "arguments": arguments}
+        for arguments in distinct
+    ]
+
+
+def _takes_place(schema: JsonObject) -> bool:
+    properties = schema.get("properties")
+    return isinstance(properties, dict) and any(re.search("location|city|place|town", name) for name in properties)
+
+
+def _arguments(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def results_text(results: list[JsonObject], question: str) -> str:
+    """What the results of functions say, as an answer to the question that led to them."""
+    sentences = []
+    for step in results:
+        name = step.get("name") or "the function"
+        said = spoken(step.get("result"))
+        sentences.append(f"{name} failed: {said}" if step.get("is_error") else f"According to {name}, {said}")
+    about = f"You asked: {question!r}. " if question else ""
+    return about + " ".join(sentence.rstrip(".") + "." for sentence in sentences)
+
+
+def spoken(value: Any) -> str:
+    """A result in words: `{"temp": 20}` is "temp is 20"."""
+    if isinstance(value, str):
+        try:
+            parsed = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        return spoken(parsed) if isinstance(parsed, dict) else value
+    if isinstance(value, dict):
+        return ", ".join(f"{name} is {_scalar(part)}" for name, part in value.items()) or "there is nothing"
+    if isinstance(value, list):
+        texts = [part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str)]
+        return "\n".join(texts) if texts else ", ".join(_scalar(part) for part in value) or "there is nothing"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

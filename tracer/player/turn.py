@@ -1,0 +1,63 @@
+"""The seam between the service's state and the source of its answers.
+
+The engine keeps interactions, ids and life cycles; a source only says what the model does with one turn. Steps
+speak the current API's words (WIRE.md section 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from tracer.events import JsonObject
+from tracer.player.failures import Failure
+from tracer.player.ids import Mint
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One create as a source sees it."""
+
+    request: JsonObject
+    """The body of the create, as sent."""
+    input: list[JsonObject]
+    """This turn's input as steps."""
+    context: list[JsonObject]
+    """Every step of the turns before it, inputs and outputs, oldest first."""
+    mint: Mint
+    """Where call ids and signatures come from."""
+    attempt: int = 0
+    """How many identical requests have failed before this one since the last that succeeded."""
+
+    @property
+    def agent(self) -> str | None:
+        """The agent asked for, or None for a model."""
+        agent = self.request.get("agent")
+        return agent if isinstance(agent, str) else None
+
+    def config(self) -> JsonObject:
+        """`generation_config`, or `{}`."""
+        config = self.request.get("generation_config")
+        return config if isinstance(config, dict) else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the model does with a turn."""
+
+    steps: list[JsonObject]
+    status: str = "completed"
+    errors: tuple[JsonObject, ...] = ()
+    """`{code, message}` each, of a job that failed."""
+    polls: int | None = None
+    """At which get a background job is done; None for the engine's default."""
+    breaks: Literal["cut", "error", "refusal"] | None = None
+    """How a stream of it goes wrong half way: connection cut, error event, or a refusal as a bare line."""
+
+
+class Source(Protocol):
+    """Where answers come from when there is no recording: rules, or a script."""
+
+    def answer(self, turn: Turn) -> Answer | Failure:
+        """What happens on a turn; the same turn always gets the same answer."""
+        ...

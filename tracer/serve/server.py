@@ -1,0 +1,242 @@
+"""A loopback HTTP server that asks a player and sends its reply, delays and broken connections included.
+
+It runs on a thread of its own, so tests, the pytest plugin and the command line use it alike. Calls are not logged:
+they stand in `Server.calls`, with the secrets out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+import socket
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import parse_qsl
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tracer.errors import ReplayMiss, TracerError
+from tracer.player.failures import error_reply
+from tracer.player.reply import Call, Player, Reply
+
+type _Message = MutableMapping[str, Any]
+type _Receive = Callable[[], Awaitable[_Message]]
+type _Send = Callable[[_Message], Awaitable[None]]
+
+_SECRET_HEADERS = frozenset({"x-goog-api-key", "authorization", "proxy-authorization", "cookie"})
+_KEPT_CALLS = 1000
+_LOG = logging.getLogger("tracer.serve.server")
+
+
+class Server:
+    """Serves a player at `url` between `start()` and `stop()`, or as a context manager; port 0 means any free one.
+
+    With a `token`, only paths that begin with `/t/TOKEN/` are answered. With `compress`, responses are gzip-encoded
+    for clients that accept it.
+    """
+
+    def __init__(
+        self,
+        player: Player,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        token: str | None = None,
+        compress: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.player = player
+        self.calls: deque[Call] = deque(maxlen=_KEPT_CALLS)
+        """The latest calls, oldest first, with secret headers masked."""
+        self.misses: deque[ReplayMiss] = deque(maxlen=_KEPT_CALLS)
+        """What a tape could not answer."""
+        self._address = (host, port)
+        self._prefix = f"/t/{token}" if token else ""
+        self._compress = compress
+        self._clock = clock
+        self._running: _Uvicorn | None = None
+        self._thread: threading.Thread | None = None
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        """What a client uses as its base URL; empty before the start."""
+        return self._url
+
+    def start(self) -> str:
+        """Listen, and return the URL. Raises TracerError if the address can't be listened on."""
+        listener = _listen(*self._address)
+        host, port = listener.getsockname()[:2]
+        self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}{self._prefix}"
+        config = uvicorn.Config(
+            self._app,
+            interface="asgi3",
+            http=_QuietProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=1,
+        )
+        self._running = _Uvicorn(config)
+        self._thread = threading.Thread(
+            target=self._running.run, args=([listener],), name=f"serve {self._url}", daemon=True
+        )
+        self._thread.start()
+        self._running.ready.wait()
+        return self._url
+
+    def stop(self) -> None:
+        """Stop listening, break what is still being sent, and wait until the thread has ended."""
+        if self._running is not None and self._thread is not None:
+            self._running.should_exit = True
+            self._thread.join()
+        self._running = self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def _app(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        call = _call(scope, await _body(receive))
+        if self._prefix:
+            if not call.path.startswith(f"{self._prefix}/"):
+                refusal = error_reply(403, "permission_denied", "The path must begin with the token of this server.")
+                await _deliver(refusal, receive, send, compress=False)
+                return
+            call = Call(call.method, call.path.removeprefix(self._prefix), call.query, call.headers, call.body)
+        self.calls.append(_masked(call))
+        try:
+            reply = self.player.answer(call, int(self._clock() * 1_000_000))
+        except ReplayMiss as miss:
+            self.misses.append(miss)
+            # A code that no SDK retries (WIRE.md section 14).
+            reply = error_reply(400, "replay_miss", str(miss))
+        accepts_gzip = "gzip" in (call.header("accept-encoding") or "")
+        await _deliver(reply, receive, send, compress=self._compress and accepts_gzip)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Says when it is ready; on a thread of its own it installs no signal handlers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+
+class _QuietProtocol(H11Protocol):
+    """Breaks connections on purpose, so what uvicorn says of that is dropped; other errors are told as usual."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = _LOG
+
+
+def _is_no_break(record: logging.LogRecord) -> bool:
+    return "without completing response" not in record.getMessage()
+
+
+_LOG.addFilter(_is_no_break)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise TracerError(
+            f"can't listen on {host!r}: {error.strerror or error}; give an address of this machine"
+        ) from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TracerError(f"can't listen on {host}:{port}: {reason}; choose another port, or 0 for any") from error
+    return listener
+
+
+async def _body(receive: _Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b"".join(parts)
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _call(scope: _Message, body: bytes) -> Call:
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    path = cast("bytes", scope["raw_path"]).decode("latin-1")
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    call = Call(scope["method"], path, tuple(query), headers, body)
+    if (call.header("content-encoding") or "").lower() == "gzip":
+        try:
+            return Call(call.method, path, call.query, headers, gzip.decompress(body))
+        except (OSError, EOFError, zlib.error):
+            return call
+    return call
+
+
+def _masked(call: Call) -> Call:
+    headers = tuple((name, "***" if name.lower() in _SECRET_HEADERS else value) for name, value in call.headers)
+    query = tuple((name, "***" if name == "key" else value) for name, value in call.query)
+    return Call(call.method, call.path, query, headers, call.body)
+
+
+async def _deliver(reply: Reply, receive: _Receive, send: _Send, *, compress: bool) -> None:
+    # A single chunk gets a content-length, a stream is chunked; a client that leaves ends it.
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    encoder = zlib.compressobj(wbits=31) if compress else None
+    pieces = [(chunk.delay_us, _encoded(chunk.data, encoder)) for chunk in reply.chunks]
+    if encoder is not None:
+        headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
+        pieces.append((0, encoder.flush()))
+    is_stream = len(reply.chunks) > 1 or reply.cut
+    if not is_stream:
+        pieces = [(sum(delay for delay, _ in pieces), b"".join(data for _, data in pieces))]
+        headers.append((b"content-length", str(len(pieces[0][1])).encode()))
+    left = asyncio.ensure_future(receive())
+    try:
+        await _wait(pieces[0][0] if pieces else 0, left)
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        for n, (delay_us, data) in enumerate(pieces):
+            if n and await _wait(delay_us, left):
+                return
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        if not reply.cut:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        left.cancel()
+
+
+async def _wait(delay_us: int, left: asyncio.Future[_Message]) -> bool:
+    # Whether the client left meanwhile.
+    if delay_us:
+        await asyncio.wait({left}, timeout=delay_us / 1_000_000)
+    return left.done()
+
+
+def _encoded(data: bytes, encoder: Any) -> bytes:
+    return data if encoder is None else encoder.compress(data) + encoder.flush(zlib.Z_SYNC_FLUSH)
