@@ -1,0 +1,204 @@
+"""Exchanges as rows and back. An exchange is written as often as it has grown; what has ended is never undone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracer import identity
+from tracer.identity import Facts, storable
+from tracer.store.bodies import Blobs, Codec, pack_chunks, unpack_chunks
+from tracer.wire.exchange import Exchange, Outcome
+
+_FACTS = (
+    "key, project, origin, operation, interaction_id, previous_id, fingerprint, sent_token, given_tokens, "
+    "started_at_us, ended_at_us, retry_until_us, first_attempt, record"
+)
+_STORED = (
+    "seq, key, project, run, origin, method, path, status, outcome, started_at_us, ended_at_us, request_size, "
+    "response_size, meta, chunks, request_hash, response_hash"
+)
+_META = ("account", "query", "request_headers", "response_headers", "headers_at_us", "error", "notes")
+_RANKS = {Outcome.OPEN: 0, Outcome.INTERRUPTED: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The facts of a stored exchange and the record it is part of so far."""
+
+    facts: Facts
+    record: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An exchange that is new or has grown; facts are None for a call that is no Interactions call."""
+
+    exchange: Exchange
+    before: Known | None
+    facts: Facts | None
+
+
+class Exchanges:
+    """The `exchange` table and the bodies that belong to it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._codec = Codec()
+        self._blobs = Blobs(connection, self._codec)
+
+    def upsert(self, exchanges: Iterable[Exchange]) -> list[Change]:
+        """Write those that are new or further than what is stored; returns them, each key once."""
+        latest: dict[tuple[str, str], Exchange] = {}
+        for exchange in exchanges:
+            name = (exchange.project or "", exchange.key)
+            known = latest.get(name)
+            if known is None or _progress(exchange) > _progress(known):
+                latest[name] = exchange
+        return [change for exchange in latest.values() if (change := self._upsert(exchange))]
+
+    def _upsert(self, exchange: Exchange) -> Change | None:
+        stored = self._connection.execute(
+            f"SELECT seq, outcome, status, response_size, request_size, operation, {_FACTS} FROM exchange"
+            " WHERE project = ? AND key = ?",
+            (exchange.project or "", exchange.key),
+        ).fetchone()
+        if stored and _progress(exchange) <= _rank(Outcome(stored[1]), *stored[2:5]):
+            return None
+        facts = identity.read(exchange)
+        columns = self._columns(exchange, facts)
+        seq = self._write(stored[0] if stored else None, columns)
+        self._keep_bodies(seq, exchange)
+        before = _known(stored[6:]) if stored and stored[5] else None
+        if facts and facts.given_tokens:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO given_token VALUES (?, ?, ?, ?)",
+                [(facts.project, facts.origin, token, facts.key) for token in facts.given_tokens],
+            )
+        return Change(exchange, before, facts)
+
+    def _write(self, seq: int | None, columns: dict[str, Any]) -> int:
+        if seq is not None:
+            assigned = ", ".join(f"{name} = ?" for name in columns)
+            self._connection.execute(f"UPDATE exchange SET {assigned} WHERE seq = ?", (*columns.values(), seq))
+            return seq
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        cursor = self._connection.execute(f"INSERT INTO exchange({names}) VALUES ({marks})", tuple(columns.values()))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def _columns(self, exchange: Exchange, facts: Facts | None) -> dict[str, Any]:
+        ended = exchange.outcome is not Outcome.OPEN
+        meta = {name: getattr(exchange, name) for name in _META}
+        exact = {name: getattr(exchange, name) for name in ("path", "method", "origin")}
+        meta |= {name: value for name, value in exact.items() if storable(value) != value}
+        return {
+            "project": exchange.project or "",
+            "key": exchange.key,
+            "kind": "interaction" if facts else "other",
+            "run": exchange.run,
+            **{name: storable(value) for name, value in exact.items()},
+            "status": exchange.status,
+            "outcome": exchange.outcome.value,
+            "started_at_us": exchange.started_at_us,
+            "ended_at_us": None if exchange.ended_at_us is None else exchange.started_at_us + exchange.ended_at_us,
+            "request_size": exchange.request_size,
+            "response_size": exchange.response_size,
+            "meta": json.dumps(meta, separators=(",", ":")),
+            "chunks": pack_chunks(self._codec, exchange.chunks),
+            "request_hash": self._blobs.put(exchange.request_body) if ended else None,
+            "response_hash": self._blobs.put(exchange.response_body) if ended else None,
+            **_fact_columns(facts),
+        }
+
+    def _keep_bodies(self, seq: int, exchange: Exchange) -> None:
+        if exchange.outcome is Outcome.OPEN:
+            bodies = (seq, exchange.request_body, exchange.response_body)
+            self._connection.execute("INSERT OR REPLACE INTO open_body VALUES (?, ?, ?)", bodies)
+        else:
+            self._connection.execute("DELETE FROM open_body WHERE seq = ?", (seq,))
+
+    def known(self, where: str, values: Sequence[Any]) -> list[Known]:
+        """The facts of the Interactions exchanges that a condition holds for."""
+        rows = self._connection.execute(f"SELECT {_FACTS} FROM exchange WHERE kind = 'interaction' AND {where}", values)
+        return [_known(row) for row in rows]
+
+    def row(self, query: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The only row of an aggregate."""
+        found: tuple[Any, ...] = self._connection.execute(query, values).fetchone()
+        return found
+
+    def scalar(self, query: str, values: Sequence[Any]) -> Any:
+        """The only value of an aggregate."""
+        return self.row(query, values)[0]
+
+    def load(self, where: str, values: Sequence[Any]) -> list[Exchange]:
+        """Whole exchanges, by start, with their bodies."""
+        rows = self._connection.execute(
+            f"SELECT {_STORED} FROM exchange WHERE {where} ORDER BY started_at_us, key", values
+        ).fetchall()
+        return [self._rebuild(row) for row in rows]
+
+    def _rebuild(self, row: Sequence[Any]) -> Exchange:
+        seq, key, project, run, origin, method, path, status, outcome, started, ended, *sizes = row[:13]
+        meta, chunks, request_hash, response_hash = row[13:]
+        request, response = self._blobs.get(request_hash), self._blobs.get(response_hash)
+        if outcome == Outcome.OPEN:
+            found = self._connection.execute("SELECT request, response FROM open_body WHERE seq = ?", (seq,)).fetchone()
+            request, response = found or (b"", b"")
+        rest = json.loads(meta)
+        for name in ("query", "request_headers", "response_headers"):
+            rest[name] = tuple((header, value) for header, value in rest[name])
+        return Exchange(
+            key=key,
+            run=run,
+            project=project or None,
+            status=status,
+            outcome=Outcome(outcome),
+            started_at_us=started,
+            ended_at_us=None if ended is None else ended - started,
+            request_size=sizes[0],
+            response_size=sizes[1],
+            request_body=request,
+            response_body=response,
+            chunks=unpack_chunks(self._codec, chunks),
+            **{"origin": origin, "method": method, "path": path, **rest, "notes": tuple(rest["notes"])},
+        )
+
+
+def _progress(exchange: Exchange) -> tuple[int, bool, int, int]:
+    return _rank(exchange.outcome, exchange.status, exchange.response_size, exchange.request_size)
+
+
+def _rank(outcome: Outcome, status: int | None, response: int, request: int) -> tuple[int, bool, int, int]:
+    return _RANKS.get(outcome, 2), status is not None, response, request
+
+
+def _fact_columns(facts: Facts | None) -> dict[str, Any]:
+    names = ("operation", "interaction_id", "previous_id", "fingerprint", "sent_token", "retry_until_us")
+    given = json.dumps(facts.given_tokens) if facts and facts.given_tokens else None
+    first = int(facts.first_attempt) if facts else None
+    return {**{name: getattr(facts, name, None) for name in names}, "given_tokens": given, "first_attempt": first}
+
+
+def _known(row: Sequence[Any]) -> Known:
+    key, project, origin, operation, interaction_id, previous_id, fingerprint, sent, given, *times, record = row
+    facts = Facts(
+        key=key,
+        project=project,
+        origin=origin,
+        operation=operation,
+        interaction_id=interaction_id,
+        previous_id=previous_id,
+        fingerprint=fingerprint,
+        sent_token=sent,
+        given_tokens=tuple(json.loads(given)) if given else (),
+        started_at_us=times[0],
+        ended_at_us=times[1],
+        retry_until_us=times[2],
+        first_attempt=bool(times[3]),
+    )
+    return Known(facts, record)

@@ -1,0 +1,170 @@
+"""Links between records: parents, ghosts, roots, and what a conversation adds up to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracer.identity import ghost_key
+
+FAILED = "(status IS 'failed' OR state = 'error')"
+RUNNING = "(state = 'in_flight' OR (state = 'complete' AND status IN ('in_progress', 'queued')))"
+
+_GHOST_COLUMNS = (
+    "rev, key, project, id, root_key, ghost, dialect, state, background, stream, started_at_us, polls, retries, hops, "
+    "tools, prompt, answer, origin"
+)
+_DESCENDANTS = """WITH RECURSIVE below(key) AS (
+    SELECT key FROM interaction WHERE project = :project AND parent_key = :key
+    UNION SELECT i.key FROM interaction i JOIN below ON i.parent_key = below.key WHERE i.project = :project)"""
+
+
+@dataclass(slots=True)
+class Linker:
+    """Resolves the parents of records in one project again, within the caller's transaction.
+
+    Roots follow from parents in the order of their starts, since a parent is always earlier than its child.
+    """
+
+    connection: sqlite3.Connection
+    project: str
+    rev: int
+    roots: set[str] = field(default_factory=set)
+    """Conversations to sum up again: those that lost or gained something."""
+    _left: dict[str, str] = field(default_factory=dict)
+    """Ghost -> what took the place of it for the first of its children that left."""
+
+    def leave(self, ghost: str | None, successor: str) -> None:
+        """A child of what may be a ghost is gone or elsewhere; `successor` is what the ghost's key then means."""
+        if ghost:
+            self._left.setdefault(ghost, successor)
+
+    def link(self, keys: Iterable[str]) -> None:
+        """Find the parents of these records, and the roots of all that hang below them."""
+        keys = set(keys)
+        rows = [row for key in keys if (row := self._row(key))]
+        for row in sorted(rows, key=lambda row: (row["started_at_us"], row["key"])):
+            self._link(row)
+        self._tidy_ghosts()
+
+    def _row(self, key: str) -> dict[str, Any] | None:
+        # The record's place in time is its first exchange's; at one instant a create comes first.
+        cursor = self.connection.execute(
+            """SELECT i.key, i.origin, i.previous_id, i.parent_key, i.root_key, e.started_at_us,
+                e.operation <> 'create' AS rank, e.key AS first
+            FROM interaction i JOIN exchange e ON e.project = i.project AND e.record = i.key
+            WHERE i.project = ? AND i.key = ? ORDER BY e.started_at_us, rank, first LIMIT 1""",
+            (self.project, key),
+        )
+        found = cursor.fetchone()
+        return dict(zip([column[0] for column in cursor.description], found, strict=True)) if found else None
+
+    def _link(self, row: dict[str, Any]) -> None:
+        parent = self._parent(row) if row["previous_id"] else None
+        root = row["key"] if parent is None else self._root_of(parent)
+        if parent != row["parent_key"]:
+            self.leave(row["parent_key"], parent or row["key"])
+        self.connection.execute(
+            "UPDATE interaction SET parent_key = ?, root_key = ?, linked_by = ?, rev = ? WHERE project = ? AND key = ?",
+            (parent, root, "id" if parent else None, self.rev, self.project, row["key"]),
+        )
+        self.roots |= {root, row["root_key"]}
+        if root != row["root_key"]:
+            below = {"project": self.project, "key": row["key"], "root": root, "rev": self.rev}
+            self.connection.execute(
+                f"{_DESCENDANTS} UPDATE interaction SET root_key = :root, rev = :rev"
+                " WHERE project = :project AND key IN below",
+                below,
+            )
+
+    def _parent(self, row: dict[str, Any]) -> str:
+        """The newest earlier create that was given the id, else the record around the id alone, else a ghost."""
+        scope = (self.project, row["origin"], row["previous_id"])
+        place = (row["started_at_us"], row["started_at_us"], row["rank"], row["first"])
+        for operation, order in (("= 'create'", "DESC"), ("<> 'create'", "ASC")):
+            found = self.connection.execute(
+                f"""SELECT record FROM exchange WHERE project = ? AND origin = ? AND interaction_id = ?
+                AND started_at_us <= ? AND (started_at_us, operation <> 'create', key) < (?, ?, ?)
+                AND operation {operation} ORDER BY started_at_us {order}, key {order} LIMIT 1""",
+                (*scope, *place),
+            ).fetchone()
+            if found:
+                return str(found[0])
+        return self._ghost(*scope, row["started_at_us"])
+
+    def _ghost(self, project: str, origin: str, interaction_id: str, started_at_us: int) -> str:
+        key = ghost_key(project, origin, interaction_id)
+        values = (self.rev, key, project, interaction_id, key, 1, "unknown", "", 0, 0, started_at_us, 0, 0, 0)
+        marks = ", ".join("?" * 18)
+        self.connection.execute(
+            f"INSERT OR IGNORE INTO interaction({_GHOST_COLUMNS}) VALUES ({marks})", (*values, "", "", "", origin)
+        )
+        self.connection.execute("DELETE FROM alias WHERE project = ? AND old = ?", (project, key))
+        self._left.setdefault(key, key)
+        return key
+
+    def _root_of(self, key: str) -> str:
+        found = self.connection.execute(
+            "SELECT root_key FROM interaction WHERE project = ? AND key = ?", (self.project, key)
+        ).fetchone()
+        return str(found[0])
+
+    def _tidy_ghosts(self) -> None:
+        """A ghost starts with its first child; without children it goes, and its key means what replaced it."""
+        for key, successor in self._left.items():
+            ghost = self.connection.execute(
+                "SELECT seq FROM interaction WHERE project = ? AND key = ? AND ghost = 1", (self.project, key)
+            ).fetchone()
+            if ghost is None:
+                continue
+            started = self.connection.execute(
+                "SELECT min(started_at_us) FROM interaction WHERE project = ? AND parent_key = ?", (self.project, key)
+            ).fetchone()[0]
+            self.roots.add(key)
+            if started is None:
+                self.connection.execute("DELETE FROM interaction WHERE seq = ?", ghost)
+                self.connection.execute("INSERT INTO alias VALUES (?, ?, ?)", (self.project, key, successor))
+            else:
+                self.connection.execute(
+                    "UPDATE interaction SET started_at_us = ?, rev = ? WHERE seq = ? AND started_at_us <> ?",
+                    (started, self.rev, *ghost, started),
+                )
+
+    def sum_up(self) -> None:
+        """Write the conversations of `roots` again; one without interactions goes.
+
+        A conversation keeps the `seq` of the interaction that was stored first, so it survives a new root.
+        """
+        rows = [row for root in sorted(self.roots) if (row := self._summed(root))]
+        self.connection.executemany(
+            "DELETE FROM conversation WHERE project = ? AND root_key = ?", [(self.project, root) for root in self.roots]
+        )
+        self.connection.executemany("DELETE FROM conversation WHERE seq = ?", [row[:1] for row in rows])
+        self.connection.executemany(f"INSERT INTO conversation VALUES ({', '.join('?' * 13)})", rows)
+
+    def _summed(self, root: str) -> tuple[Any, ...] | None:
+        where = "project = ? AND root_key = ? AND ghost = 0"
+        values = (self.project, root)
+        sums = self.connection.execute(
+            f"""SELECT count(*), coalesce(sum({FAILED}), 0), coalesce(sum({RUNNING}), 0),
+                coalesce(sum(total_tokens), 0), sum(cost_nano), min(started_at_us),
+                max(started_at_us + coalesce(duration_us, 0)), min(seq)
+            FROM interaction WHERE {where}""",
+            values,
+        ).fetchone()
+        if not sums[0]:
+            return None
+        names = self.connection.execute(
+            f"""SELECT coalesce(model, agent) AS name FROM interaction WHERE {where} AND name IS NOT NULL
+            GROUP BY name ORDER BY min(started_at_us), name""",
+            values,
+        )
+        title = self.connection.execute(
+            f"""SELECT prompt FROM interaction WHERE {where} AND (key = ? OR parent_key = ?)
+            ORDER BY key <> ?, started_at_us, key LIMIT 1""",
+            (*values, root, root, root),
+        ).fetchone()
+        models = " ".join(name for (name,) in names)
+        return (sums[7], self.rev, root, self.project, title[0] if title else "", *sums[:7], models)

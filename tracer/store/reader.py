@@ -1,0 +1,256 @@
+"""Reads one database: narrow rows for lists and trees, whole records and exchanges one at a time.
+
+A reader never writes and needs no lock on writers. Make one per thread.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tracer.errors import StoreError
+from tracer.store.bodies import Codec
+from tracer.store.exchanges import Exchanges
+from tracer.store.filters import Filter
+from tracer.store.rows import ConversationRow, InteractionRow
+from tracer.store.schema import open_for_reading
+from tracer.wire.exchange import Exchange
+
+_INTERACTION = ", ".join(field.name for field in fields(InteractionRow))
+_CONVERSATION = ", ".join(field.name for field in fields(ConversationRow))
+_FLAGS = tuple(place for place, field in enumerate(fields(InteractionRow)) if field.type == "bool")
+_NEWEST = "ORDER BY started_at_us DESC, seq DESC"
+_CANDIDATES = 8
+_MANY = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One start of `tracer run` or `tracer proxy`."""
+
+    run: str
+    project: str
+    started_at_us: int
+    ended_at_us: int | None
+    command: tuple[str, ...]
+    tags: dict[str, str]
+    exit_code: int | None
+
+
+class Reader:
+    """A read-only connection. Raises StoreError for a database that is missing, damaged or of another schema."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = open_for_reading(path)
+        self._codec = Codec()
+        self._exchanges = Exchanges(self._connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def data_version(self) -> int:
+        """Changes when another connection has written; cheap enough to ask ten times a second."""
+        return int(self._query("PRAGMA data_version")[0][0])
+
+    def last_rev(self) -> int:
+        """The `rev` of the newest write."""
+        return int(self._query("SELECT value FROM counter WHERE name = 'rev'")[0][0])
+
+    def conversation_seqs(self, where: Filter | None = None, project: str | None = None) -> array[int]:
+        """The `seq` of every conversation, newest first; with a filter, those with an interaction it holds for."""
+        clause, values = _scoped(None, project)
+        if where is not None and where.conditions:
+            inner, wanted = _scoped(where, project)
+            clause += f" AND (project, root_key) IN (SELECT project, root_key FROM interaction WHERE {inner})"
+            values += wanted
+        seqs = array("q")
+        with self._clear_errors():
+            cursor = self._connection.execute(f"SELECT seq FROM conversation WHERE {clause} ORDER BY seq DESC", values)
+            while batch := cursor.fetchmany(_MANY):
+                seqs.extend(seq for (seq,) in batch)
+        return seqs
+
+    def conversations(self, seqs: Sequence[int]) -> list[ConversationRow]:
+        """The conversations of these `seq`s in their order; those that are gone are left out."""
+        found: dict[int, ConversationRow] = {}
+        for start in range(0, len(seqs), _MANY):
+            some = list(seqs[start : start + _MANY])
+            marks = ", ".join("?" * len(some))
+            for row in self._query(f"SELECT {_CONVERSATION} FROM conversation WHERE seq IN ({marks})", some):
+                found[row[0]] = ConversationRow(*row)
+        return [found[seq] for seq in seqs if seq in found]
+
+    def conversations_since(self, rev: int, project: str | None = None) -> list[ConversationRow]:
+        """The conversations written after a `rev`, oldest first."""
+        clause, values = _scoped(None, project)
+        rows = self._query(
+            f"SELECT {_CONVERSATION} FROM conversation WHERE rev > ? AND {clause} ORDER BY seq", [rev, *values]
+        )
+        return [ConversationRow(*row) for row in rows]
+
+    def tree(self, root_key: str) -> list[InteractionRow]:
+        """Every interaction of a conversation, ghosts too, by start; none if the key is no root (any more)."""
+        return self._interactions("root_key = ?", [root_key], "ORDER BY started_at_us, ghost DESC, key")
+
+    def interactions(
+        self, where: Filter | None = None, project: str | None = None, limit: int | None = None, offset: int = 0
+    ) -> list[InteractionRow]:
+        """Interactions, newest first. Ghosts are among them only if the filter asks for ghosts."""
+        clause, values = _scoped(where, project)
+        if where is None or "ghost = 1" not in clause:
+            clause += " AND ghost = 0"
+        order = f"{_NEWEST} LIMIT ? OFFSET ?"
+        return self._interactions(clause, [*values, -1 if limit is None else limit, offset], order)
+
+    def interaction(self, key: str) -> InteractionRow:
+        """The row of one interaction. Raises StoreError if there is none with this key."""
+        rows = self._interactions("key = ?", [key], "ORDER BY seq DESC LIMIT 1")
+        if not rows:
+            raise StoreError(f"no interaction has the key {key!r}: `tracer list` shows what is there")
+        return rows[0]
+
+    def record(self, key: str) -> dict[str, Any]:
+        """The whole record as parsed JSON, with its present links and its run's tags. Raises StoreError."""
+        with self._snapshot():
+            row = self.interaction(key)
+            if row.ghost:
+                raise StoreError(f"interaction {row.id!r} was never recorded: another one only says it continues it")
+            codec, data = self._query("SELECT codec, data FROM record WHERE seq = ?", [row.seq])[0]
+            tags = self._query("SELECT tags FROM run WHERE run = ?", [row.run])
+        record: dict[str, Any] = json.loads(self._codec.unpack(codec, data))
+        links = {"parent_key": row.parent_key, "root_key": row.root_key, "linked_by": row.linked_by}
+        return record | links | {"project": row.project, "tags": json.loads(tags[0][0]) if tags else {}}
+
+    def exchanges(self, key: str) -> list[Exchange]:
+        """The exchanges of an interaction, by start, with bodies and chunk times."""
+        with self._snapshot():
+            row = self.interaction(key)
+            return self._exchanges.load("project = ? AND record = ?", [row.project, key])
+
+    def runs(self, project: str | None = None, limit: int | None = None) -> list[RunRow]:
+        """Starts of the proxy, newest first."""
+        clause, values = _scoped(None, project)
+        rows = self._query(
+            "SELECT run, project, started_at_us, ended_at_us, command, tags, exit_code FROM run"
+            f" WHERE {clause} ORDER BY started_at_us DESC, run DESC LIMIT ?",
+            [*values, -1 if limit is None else limit],
+        )
+        return [
+            RunRow(run, name, started, ended, tuple(json.loads(command)), json.loads(tags), code)
+            for run, name, started, ended, command, tags, code in rows
+        ]
+
+    def others(self, run: str) -> list[Exchange]:
+        """Calls of a run to the same hosts that are no Interactions calls, by start."""
+        with self._snapshot():
+            return self._exchanges.load("run = ? AND kind = 'other'", [run])
+
+    def resolve(self, text: str, project: str | None = None) -> str:
+        """The key that a unique prefix of a key or id, or `@last`, means; keys of before a merge work too.
+
+        Raises StoreError if there is none, or with the candidates if there are several.
+        """
+        scope, values = _scoped(None, project)
+        if text == "@last":
+            rows = self._query(
+                f"SELECT key FROM interaction WHERE {scope} AND ghost = 0 {_NEWEST} LIMIT 1",
+                values,
+            )
+            if not rows:
+                raise StoreError("@last means nothing yet: no interaction is recorded")
+            return str(rows[0][0])
+        exact = self._matching("key = ?", "id = ?", [text], scope, values) or self._old_key(text)
+        found = exact or self._matching(
+            "key >= ? AND key < ?", "id >= ? AND id < ?", [text, text + "\U0010ffff"], scope, values
+        )
+        if not found:
+            raise StoreError(f"no interaction has a key or an id that begins with {text!r}: `tracer list` shows them")
+        if len(found) > 1:
+            names = [f"{key} (id {told})" if told else key for key, told in found[:_CANDIDATES]]
+            more = (
+                f" and {'more' if len(found) > _CANDIDATES else len(found) - _CANDIDATES}"
+                if len(found) > _CANDIDATES
+                else ""
+            )
+            raise StoreError(f"{text!r} begins several keys or ids, give more of one: {', '.join(names)}{more}")
+        return found[0][0]
+
+    def _matching(
+        self, by_key: str, by_id: str, wanted: list[Any], scope: str, values: list[Any]
+    ) -> list[tuple[str, str | None]]:
+        limit = f"ORDER BY started_at_us DESC LIMIT {_CANDIDATES + 1}"
+        for condition in (by_key, by_id):
+            if rows := self._query(
+                f"SELECT key, id FROM interaction WHERE {condition} AND {scope} {limit}", [*wanted, *values]
+            ):
+                return [(str(key), told) for key, told in rows]
+        return []
+
+    def _old_key(self, key: str) -> list[tuple[str, str | None]]:
+        """What a key that was given away earlier means now: a ghost's by its alias, a record's by its exchange."""
+        seen: set[str] = set()
+        while key not in seen:
+            seen.add(key)
+            rows = self._query("SELECT key FROM alias WHERE old = ?", [key]) or self._query(
+                "SELECT record FROM exchange WHERE key = ? AND record IS NOT NULL", [key]
+            )
+            if not rows:
+                return []
+            key = str(rows[0][0])
+            if found := self._query("SELECT key, id FROM interaction WHERE key = ?", [key]):
+                return [(str(found[0][0]), found[0][1])]
+        return []
+
+    def _interactions(self, clause: str, values: list[Any], order: str) -> list[InteractionRow]:
+        rows = self._query(f"SELECT {_INTERACTION} FROM interaction WHERE {clause} {order}", values)
+        return [InteractionRow(*_with_flags(row)) for row in rows]
+
+    def _query(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._clear_errors():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Several queries see one state of the database."""
+        with self._clear_errors():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"reading the database {str(self._path)!r} failed: {error}") from error
+
+
+def _scoped(where: Filter | None, project: str | None) -> tuple[str, list[Any]]:
+    clause, values = where.where() if where else ("1", [])
+    return (f"({clause}) AND project = ?", [*values, project]) if project is not None else (f"({clause})", values)
+
+
+def _with_flags(row: tuple[Any, ...]) -> list[Any]:
+    values = list(row)
+    for place in _FLAGS:
+        values[place] = bool(values[place])
+    return values

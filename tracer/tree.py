@@ -1,0 +1,78 @@
+"""Conversation trees: rows in the order they are drawn, each with what its guide characters say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Node[T]:
+    """A row at its place in the tree."""
+
+    row: T
+    depth: int
+    last: bool
+    """No sibling follows."""
+    children: int
+    rails: tuple[bool, ...]
+    """For each level between the root and this node: whether a line runs on there."""
+
+    @property
+    def fork(self) -> bool:
+        """Two or more interactions continue this one."""
+        return self.children > 1
+
+    def guide(self, *, tee: str = "├─ ", corner: str = "└─ ", rail: str = "│  ", blank: str = "   ") -> str:
+        """The guide characters before the row; none for a root."""
+        if self.depth == 0:
+            return ""
+        lines = "".join(rail if runs else blank for runs in self.rails)
+        return lines + (corner if self.last else tee)
+
+
+def arrange[T](
+    rows: Iterable[T],
+    *,
+    key: Callable[[T], Hashable],
+    parent: Callable[[T], Hashable | None],
+    order: Callable[[T], tuple[int | str, ...]],
+) -> list[Node[T]]:
+    """Rows depth first, siblings and roots by `order`. Deep chains don't recurse.
+
+    A row whose parent is not among them is a root. Every row comes out once, even if parents went in a circle: the
+    earliest of a circle is then taken for its root.
+    """
+    ordered = sorted(rows, key=order)
+    present = {key(row) for row in ordered}
+    below: dict[Hashable, list[T]] = {}
+    roots: list[T] = []
+    for row in ordered:
+        above = parent(row)
+        if above is None or above not in present or above == key(row):
+            roots.append(row)
+        else:
+            below.setdefault(above, []).append(row)
+    drawn: set[Hashable] = set()
+    nodes: list[Node[T]] = []
+    for row in [*roots, *ordered]:
+        if key(row) not in drawn:
+            _draw(row, below, key, drawn, nodes)
+    return nodes
+
+
+def _draw[T](
+    root: T, below: dict[Hashable, list[T]], key: Callable[[T], Hashable], drawn: set[Hashable], nodes: list[Node[T]]
+) -> None:
+    waiting: list[tuple[T, int, bool, tuple[bool, ...]]] = [(root, 0, True, ())]
+    drawn.add(key(root))
+    while waiting:
+        row, depth, last, rails = waiting.pop()
+        children = [child for child in below.get(key(row), ()) if key(child) not in drawn]
+        drawn.update(key(child) for child in children)
+        nodes.append(Node(row, depth, last, len(children), rails))
+        inner = (*rails, not last) if depth else ()
+        waiting += [
+            (child, depth + 1, place == len(children) - 1, inner)
+            for place, child in reversed(list(enumerate(children)))
+        ]
