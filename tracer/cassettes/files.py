@@ -1,0 +1,70 @@
+"""Cassettes on disk: read whole, written whole or not at all, one writer at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets as randomness
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tracer.cassettes import format as cassette_format
+from tracer.cassettes.scrub import refuse_secrets
+from tracer.errors import CassetteError
+from tracer.wire.exchange import Exchange
+
+
+def load(path: Path) -> list[Exchange]:
+    """The exchanges of a cassette file; none if there is no file. Raises CassetteError if it can't be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise CassetteError(f"{path} can't be read: {error}; restore it, or delete it and record it again") from error
+    return cassette_format.loads(text, str(path)) if text.strip() else []
+
+
+def update(
+    path: Path, change: Callable[[list[Exchange]], Sequence[Exchange]], *, secrets: Iterable[str] = ()
+) -> list[Exchange]:
+    """Replace a cassette by what `change` makes of its exchanges; returns what it holds then.
+
+    Processes that update the same cassette wait for each other. A crash, a damaged file or a refusal leaves the old
+    file as it was. Raises CassetteError.
+    """
+    with _only_writer(path):
+        exchanges = list(change(load(path)))
+        text = cassette_format.dumps(exchanges)
+        refuse_secrets(text, exchanges, secrets, str(path))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, text)
+        except OSError as error:
+            raise CassetteError(f"{path} can't be written: {error}") from error
+    return exchanges
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{randomness.token_hex(4)}.tmp")
+    try:
+        with draft.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    # The lock lies outside the user's repository, where a cassette's folder is.
+    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    lock = Path(tempfile.gettempdir()) / f"interactions-tracer-{os.getuid()}-{name}.lock"
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,247 @@
+"""A cassette: exchanges as YAML that plain vcrpy 9 reads and writes back.
+
+vcrpy's version 1 holds requests and responses; what it has no place for (times and lengths of chunks, cuts, keys)
+stands in `metadata.tracer`, which it keeps, found by the key that each response carries in `tracer`:
+
+    version: 1
+    interactions:
+    - request: {method, uri, body, headers: {name: [value]}}
+      response: {status: {code, message}, headers: {name: [values]}, body: {string}, tracer: <key>}
+    metadata:
+      tracer:
+        format: 1
+        exchanges:
+          <key>: {started_at, headers_us, ended_us, outcome, error, body_hash, chunks: [[at_us, wire_size, size]]}
+
+Chunks count only as long as the body is the one they were measured on; `body_hash` tells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from tracer.cassettes.literal import Row, serialize
+from tracer.errors import CassetteError
+from tracer.wire import routes
+from tracer.wire.exchange import Chunk, Exchange, Headers, Outcome
+from tracer.wire.keys import content_key
+
+FORMAT = 1
+VCR_VERSION = 1
+
+_CONNECTION = {
+    "connection",
+    "content-encoding",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "transfer-encoding",
+}
+"""Headers of one connection; bodies are kept decoded and whole, so these would only mislead."""
+_EDITED = "the body was edited after it was recorded, so its chunk times are left out"
+
+
+def dumps(exchanges: Iterable[Exchange]) -> str:
+    """The text of a cassette. Exchanges without a response have no place in it and are left out."""
+    from vcr.request import Request  # type: ignore[import-untyped]
+    from vcr.serialize import serialize as vcr_serialize  # type: ignore[import-untyped]
+
+    answered = [exchange for exchange in exchanges if exchange.status is not None]
+    cassette = {
+        "requests": [
+            Request(exchange.method, uri(exchange), exchange.request_body, _joined(exchange.request_headers))
+            for exchange in answered
+        ],
+        "responses": [_response(exchange) for exchange in answered],
+        "metadata": {
+            "tracer": {"format": FORMAT, "exchanges": {exchange.key: _measured(exchange) for exchange in answered}}
+        },
+    }
+    return str(vcr_serialize(cassette, _Serializer))
+
+
+class _Serializer:
+    serialize = staticmethod(serialize)
+
+
+def uri(exchange: Exchange) -> str:
+    """The request's address at the service itself, whatever base URL it was recorded through."""
+    origin, path = exchange.origin, exchange.path
+    if not routes.is_service_host(urlsplit(origin).hostname or ""):
+        route = routes.match(exchange.method, path, exchange.query)
+        origin = routes.VERTEX_ORIGIN if route and route.service == "vertex" else routes.GEMINI_ORIGIN
+        path = path.removeprefix(route.prefix) if route else path
+    return f"{origin}{path}?{urlencode(exchange.query)}" if exchange.query else f"{origin}{path}"
+
+
+def loads(text: str, name: str = "the cassette") -> list[Exchange]:
+    """The exchanges of a cassette, in its order. `name` says in errors which one it is.
+
+    Raises CassetteError for text that is no cassette, is damaged, or was written by a newer version.
+    """
+    data = _parse(text, name)
+    measured = _metadata(data, name)
+    exchanges: list[Exchange] = []
+    for number, interaction in enumerate(data["interactions"]):
+        try:
+            exchanges.append(_exchange(interaction, number, measured))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _damaged(name, f"recording {number + 1} is incomplete ({error!r})") from error
+    return exchanges
+
+
+def body_hash(body: bytes) -> str:
+    """The tagged hash that ties measurements to a body."""
+    return "b2:" + hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def _response(exchange: Exchange) -> dict[str, Any]:
+    headers: dict[str, list[str]] = {}
+    spelling: dict[str, str] = {}
+    for name, value in exchange.response_headers:
+        if name.lower() not in _CONNECTION:
+            headers.setdefault(spelling.setdefault(name.lower(), name), []).append(value)
+    return {
+        "status": {"code": exchange.status, "message": _phrase(exchange.status or 0)},
+        "headers": headers,
+        "body": {"string": exchange.response_body},
+        "tracer": exchange.key,
+    }
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _joined(headers: Headers) -> dict[str, str]:
+    """vcrpy keeps one value of a request header: several become one, as RFC 9110 section 5.3 allows."""
+    joined: dict[str, str] = {}
+    spelling: dict[str, str] = {}
+    for name, value in headers:
+        if name.lower() in _CONNECTION:
+            continue
+        known = spelling.setdefault(name.lower(), name)
+        joined[known] = f"{joined[known]}, {value}" if known in joined else value
+    return joined
+
+
+def _measured(exchange: Exchange) -> dict[str, Any]:
+    started = datetime.fromtimestamp(exchange.started_at_us // 1_000_000, UTC).replace(
+        microsecond=exchange.started_at_us % 1_000_000
+    )
+    facts: dict[str, Any] = {
+        "started_at": started.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "headers_us": exchange.headers_at_us,
+        "ended_us": exchange.ended_at_us,
+        "outcome": exchange.outcome.value,
+        "error": exchange.error,
+        "sdk": exchange.request_header("x-goog-api-client") or exchange.request_header("user-agent"),
+        "notes": list(exchange.notes),
+        "request_size": exchange.request_size,
+        "body_hash": body_hash(exchange.response_body),
+        "chunks": Row(Row((chunk.at_us, chunk.wire_size, chunk.size)) for chunk in exchange.chunks),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, [])}
+
+
+def _parse(text: str, name: str) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        loader: Any = yaml.CSafeLoader
+    except AttributeError:
+        loader = yaml.SafeLoader
+    try:
+        data = yaml.load(text, Loader=loader)  # noqa: S506
+    except (yaml.YAMLError, ValueError) as error:
+        raise _damaged(name, " ".join(str(error).split())) from error
+    if not isinstance(data, dict) or not isinstance(data.get("interactions"), list):
+        raise _damaged(name, "it has no list of interactions")
+    version = data.get("version")
+    if version != VCR_VERSION:
+        raise (
+            _newer(name, version)
+            if isinstance(version, int) and version > VCR_VERSION
+            else _damaged(name, f"its version is {version!r} instead of {VCR_VERSION}")
+        )
+    return data
+
+
+def _metadata(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = (data.get("metadata") or {}).get("tracer") or {}
+    number = section.get("format", FORMAT)
+    if not isinstance(number, int) or number > FORMAT:
+        raise _newer(name, number)
+    exchanges: Mapping[str, Any] = section.get("exchanges") or {}
+    return exchanges
+
+
+def _newer(name: str, number: object) -> CassetteError:
+    return CassetteError(
+        f"{name} has format {number!r}, and this version reads up to {FORMAT}: update interactions-tracer"
+    )
+
+
+def _damaged(name: str, what: str) -> CassetteError:
+    return CassetteError(f"{name} is not a readable cassette: {what}; restore it, or delete it and record it again")
+
+
+def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str, Any]) -> Exchange:
+    request, response = interaction["request"], interaction["response"]
+    address = urlsplit(request["uri"])
+    body = _bytes(response["body"]["string"])
+    request_body = _bytes(request.get("body"))
+    key = response.get("tracer")
+    facts: Mapping[str, Any] = measured.get(key) or {}
+    started = _microseconds(facts["started_at"]) if "started_at" in facts else number
+    whole = facts.get("body_hash") in (None, body_hash(body))
+    chunks = tuple(Chunk(*chunk) for chunk in facts.get("chunks", ())) if whole else ()
+    return Exchange(
+        key=key or content_key(started, str(number).encode(), request_body, body),
+        origin=f"{address.scheme}://{address.netloc}",
+        started_at_us=started,
+        method=request["method"],
+        path=address.path or "/",
+        query=tuple(parse_qsl(address.query, keep_blank_values=True)),
+        request_headers=_headers(request.get("headers") or {}),
+        request_body=request_body,
+        request_size=facts.get("request_size", len(request_body)),
+        status=int(response["status"]["code"]),
+        response_headers=_headers(response.get("headers") or {}),
+        headers_at_us=facts.get("headers_us", 0),
+        response_body=body,
+        response_size=sum(chunk.wire_size for chunk in chunks) if chunks else len(body),
+        chunks=chunks,
+        ended_at_us=facts.get("ended_us", 0),
+        outcome=Outcome(facts.get("outcome", Outcome.COMPLETE)),
+        error=facts.get("error"),
+        notes=(*facts.get("notes", ()), *(() if whole else (_EDITED,))),
+    )
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    if value is None:
+        return b""
+    return value if isinstance(value, bytes) else value.encode("utf-8")
+
+
+def _headers(headers: Mapping[str, str | Sequence[str]]) -> Headers:
+    return tuple(
+        (name, str(value))
+        for name, values in headers.items()
+        for value in ([values] if isinstance(values, str) else values)
+    )
+
+
+def _microseconds(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond

@@ -1,0 +1,214 @@
+"""Answers from recorded exchanges.
+
+Each request takes the first recording with its fingerprint that is not taken yet, in the order of arrival. Polls are
+different: a job may be asked more or less often than when it was recorded, so a get answers with the state that the
+recording reached (`polls="collapse"`) or steps through the recorded ones and stays on the last (`"as_recorded"`); a
+recorded cancel or delete separates the states before it from those after (a cancelled job that was never asked again
+answers as its cancel did). Failed attempts that a later attempt made
+good are not replayed. Streams keep their recorded chunks, and a stream that was cut is cut again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tracer.errors import ReplayMiss, WireError
+from tracer.player import matching
+from tracer.player.matching import IdMap, Request
+from tracer.player.reissue import reissued
+from tracer.player.reply import Call, Reply, ReplyChunk
+from tracer.wire.exchange import Exchange, Headers, Outcome
+from tracer.wire.redact import Redactor
+
+type Polls = Literal["collapse", "as_recorded"]
+
+_NOT_REPLAYED = {
+    "alt-svc",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "keep-alive",
+    "retry-after",
+    "retry-after-ms",
+    "transfer-encoding",
+}
+"""Framing is made anew; a wait that the service asked for is over."""
+_BROKEN = {Outcome.CUT, Outcome.CLIENT_GONE, Outcome.INTERRUPTED, Outcome.OPEN}
+
+
+@dataclass(slots=True)
+class _Polls:
+    """The recorded answers to one get, in stretches between cancel and delete."""
+
+    stretches: list[list[Exchange]] = field(default_factory=list)
+    asked: dict[int, int] = field(default_factory=dict)
+
+    def add(self, stretch: int, exchange: Exchange) -> None:
+        """Take a recorded answer."""
+        while len(self.stretches) <= stretch:
+            self.stretches.append([])
+        self.stretches[stretch].append(exchange)
+
+    def next(self, stretch: int, polls: Polls) -> Exchange | None:
+        """The answer in a stretch of the job's life; None if nothing was recorded there."""
+        answers = self.stretches[stretch] if stretch < len(self.stretches) else []
+        if not answers:
+            return None
+        position = self.asked.get(stretch, 0)
+        self.asked[stretch] = position + 1
+        return answers[-1] if polls == "collapse" else answers[min(position, len(answers) - 1)]
+
+
+class Tape:
+    """Plays exchanges; see the module. Not thread-safe: who shares it between threads holds a lock."""
+
+    def __init__(
+        self,
+        exchanges: Sequence[Exchange],
+        *,
+        polls: Polls = "collapse",
+        ignore: Sequence[str] = (),
+        speed: float = 0,
+        source: str = "the cassette",
+        remedy: str = "record it again",
+        ids: IdMap | None = None,
+    ) -> None:
+        """`speed` 0 sends at once, 1 as recorded, N that much faster. `source` and `remedy` complete the text of a
+        miss: where was looked, and what to do about it. `ids` says which ids the app is given for the recorded ones."""
+        self.ids = ids if ids is not None else IdMap()
+        self.played: list[Exchange] = []
+        self._polls: Polls = polls
+        self._ignore = tuple(ignore)
+        self._speed = speed
+        self._source = source
+        self._remedy = remedy
+        self._recordings = self._worth_playing(exchanges)
+        self._queues: dict[str, deque[Exchange]] = defaultdict(deque)
+        self._last: dict[str, Exchange] = {}
+        self._gets: dict[str, _Polls] = defaultdict(_Polls)
+        self._stretch: dict[str | None, int] = defaultdict(int)
+        self._cancelled: dict[str | None, Exchange] = {}
+        self._index()
+
+    def answer(self, call: Call, now_us: int) -> Reply:
+        """The recorded reply to a call; it is redacted as the recordings are. Raises ReplayMiss if there is none."""
+        call = redacted(call)
+        request = matching.canonical(call, ignore=self._ignore, recorded_id=self.ids.recorded)
+        exchange = self._take(request)
+        if exchange is None:
+            raise ReplayMiss(self._miss(call, request))
+        self.played.append(exchange)
+        reply = reply_of(exchange, speed=self._speed)
+        return reissued(reply, self.ids.pairs()) if self.ids else reply
+
+    @property
+    def unplayed(self) -> list[Exchange]:
+        """The recordings that nothing has asked for, polls left out."""
+        return [exchange for queue in self._queues.values() for exchange in queue]
+
+    def _worth_playing(self, exchanges: Iterable[Exchange]) -> list[tuple[Request, Exchange]]:
+        """In recorded order, without requests that got no response and without attempts that were made good later."""
+        kept: list[tuple[Request, Exchange]] = []
+        good: set[str] = set()
+        for exchange in reversed(list(exchanges)):
+            if exchange.status is None:
+                continue
+            request = matching.canonical(matching.call_of(exchange), ignore=self._ignore)
+            if not is_retryable(exchange.status):
+                good.add(request.key)
+            elif request.key in good:
+                continue
+            kept.append((request, exchange))
+        return kept[::-1]
+
+    def _index(self) -> None:
+        stretch: dict[str | None, int] = defaultdict(int)
+        for request, exchange in self._recordings:
+            if request.operation == "get":
+                self._gets[request.key].add(stretch[request.target], exchange)
+                continue
+            self._queues[request.key].append(exchange)
+            if request.operation in ("cancel", "delete"):
+                stretch[request.target] += 1
+
+    def _take(self, request: Request) -> Exchange | None:
+        if request.operation == "get":
+            stretch = self._stretch[request.target]
+            found = self._gets[request.key].next(stretch, self._polls)
+            return found or self._cancelled.get(request.target)
+        queue = self._queues.get(request.key)
+        if not queue:
+            return self._again(request)
+        exchange = queue.popleft()
+        self._last[request.key] = exchange
+        if request.operation in ("cancel", "delete"):
+            self._stretch[request.target] += 1
+            self._cancelled.pop(request.target, None)
+        if request.operation == "cancel" and exchange.status == 200:
+            self._cancelled[request.target] = exchange
+        return exchange
+
+    def _again(self, request: Request) -> Exchange | None:
+        """What may be asked more often than recorded: reading what is there, and retrying what failed to the end."""
+        last = self._last.get(request.key)
+        repeatable = request.operation == "resume" or (request.operation == "other" and request.method == "GET")
+        failed = last is not None and last.status is not None and is_retryable(last.status)
+        return last if repeatable or failed else None
+
+    def _miss(self, call: Call, request: Request) -> str:
+        asked = f"{call.method} {call.path}"
+        if not self._recordings:
+            return f"{self._source} holds no recording, and {asked} was asked; {self._remedy}"
+        nearest = matching.explain(request, self._recordings)
+        if nearest is None:
+            times = sum(recorded.key == request.key for recorded, _ in self._recordings)
+            return f"{asked} was asked again, but {self._source} holds {times} of it, already played; {self._remedy}"
+        number = 1 + next(n for n, (_, exchange) in enumerate(self._recordings) if exchange is nearest.exchange)
+        return (
+            f"{self._source} holds no recording of {asked}\n"
+            f"  nearest is recording {number} of {len(self._recordings)}, which differs first at {nearest.path}\n"
+            f"    recorded: {matching.shown(nearest.recorded, nearest.asked)}\n"
+            f"    asked:    {matching.shown(nearest.asked, nearest.recorded)}\n"
+            f"  {self._remedy}"
+        )
+
+
+def redacted(call: Call) -> Call:
+    """A call as a recorder would have kept it."""
+    redactor = Redactor(path=call.path, query=call.query, headers=call.headers)
+    try:
+        body = redactor.request_body(call.body)
+    except WireError:
+        body = b""
+    return Call(call.method, redactor.path(call.path), redactor.query(call.query), redactor.headers(call.headers), body)
+
+
+def is_retryable(status: int) -> bool:
+    """Whether an SDK asks again after this status (WIRE.md section 14)."""
+    return status in (408, 409, 429) or status >= 500
+
+
+def reply_of(exchange: Exchange, *, speed: float = 0) -> Reply:
+    """What was recorded, as a reply: decoded, with the chunks as the network delivered them."""
+    status = exchange.status or 502
+    headers: Headers = tuple(pair for pair in exchange.response_headers if pair[0].lower() not in _NOT_REPLAYED)
+    if is_retryable(status):
+        headers = (*headers, ("retry-after-ms", "1"))
+    return Reply(status, headers, _chunks(exchange, speed), cut=exchange.outcome in _BROKEN)
+
+
+def _chunks(exchange: Exchange, speed: float) -> tuple[ReplyChunk, ...]:
+    body = exchange.response_body
+    if sum(chunk.size for chunk in exchange.chunks) != len(body):
+        return (ReplyChunk(0, body),) if body else ()
+    chunks: list[ReplyChunk] = []
+    start = sent_at = 0
+    for chunk in exchange.chunks:
+        if chunk.size:
+            delay = int((chunk.at_us - sent_at) / speed) if speed else 0
+            chunks.append(ReplyChunk(max(delay, 0), body[start : start + chunk.size]))
+            start, sent_at = start + chunk.size, chunk.at_us
+    return tuple(chunks)
