@@ -31,8 +31,8 @@ class SseParser:
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._limit = max_event_bytes
-        self._buffer = bytearray()
-        self._scanned = 0
+        self._pending: list[bytes] = []
+        self._pending_size = 0
         self._position = 0
         self._skip_lf = False
         self._name: str | None = None
@@ -46,46 +46,36 @@ class SseParser:
             if data[0] == 0x0A:
                 data = data[1:]
                 self._position += 1
-        self._buffer += data
         events: list[ServerSentEvent] = []
-        start = 0
-        while (line := self._next_line(start)) is not None:
-            content, end, start = line
-            events.extend(self._take_line(content, self._position + end))
-        del self._buffer[:start]
-        self._position += start
-        self._scanned = len(self._buffer)
-        if self._data_size + len(self._buffer) > self._limit:
+        if b"\n" in data or b"\r" in data:
+            # `bytes.splitlines` knows exactly the three line ends of the format.
+            lines = b"".join([*self._pending, data]).splitlines(keepends=True)
+            self._keep(b"" if lines[-1].endswith((b"\n", b"\r")) else lines.pop())
+            self._skip_lf = not self._pending and lines[-1].endswith(b"\r")
+            for line in lines:
+                content = line.rstrip(b"\r\n")
+                events.extend(self._take_line(content, self._position + len(content) + 1))
+                self._position += len(line)
+        elif data:
+            self._pending.append(data)
+            self._pending_size += len(data)
+        if self._data_size + self._pending_size > self._limit:
             raise WireError(f"a server-sent event exceeds {self._limit} bytes; the stream was not read further")
         return events
 
     def close(self) -> list[ServerSentEvent]:
         """The events left when the body ends without a last empty line."""
         events: list[ServerSentEvent] = []
-        if self._buffer:
-            content, end = bytes(self._buffer), self._position + len(self._buffer)
-            self._buffer.clear()
-            self._position = end
-            events.extend(self._take_line(content.rstrip(b"\r"), end))
+        rest = b"".join(self._pending)
+        self._keep(b"")
+        if rest:
+            self._position += len(rest)
+            events.extend(self._take_line(rest, self._position))
         events.extend(self._dispatch(self._position))
         return events
 
-    def _next_line(self, start: int) -> tuple[bytes, int, int] | None:
-        # A line, the offset just after its first terminator byte, and where the next line begins.
-        buffer = self._buffer
-        search_from = max(start, self._scanned)
-        lf = buffer.find(b"\n", search_from)
-        cr = buffer.find(b"\r", search_from, lf if lf >= 0 else len(buffer))
-        end = cr if cr >= 0 else lf
-        if end < 0:
-            return None
-        self._scanned = 0
-        after = end + 1
-        if cr >= 0 and after < len(buffer):
-            after += buffer[after] == 0x0A
-        else:
-            self._skip_lf = cr >= 0
-        return bytes(buffer[start:end]), end + 1, after
+    def _keep(self, line: bytes) -> None:
+        self._pending, self._pending_size = [line] if line else [], len(line)
 
     def _take_line(self, line: bytes, end: int) -> list[ServerSentEvent]:
         if not line:

@@ -1,0 +1,195 @@
+"""One exchange, understood: what was asked, what was answered, and how the transport fared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from tracer.dialects import DialectName, detect, reader
+from tracer.dialects.words import TERMINAL_STATUSES
+from tracer.events import InteractionCreated, InteractionEnded, JsonObject, Snapshot, StatusUpdated
+from tracer.fold import failure, unknown
+from tracer.fold.parse import Unparsed, load
+from tracer.fold.stream import Stream, read_stream
+from tracer.records.interaction import InteractionError, State
+from tracer.wire import routes
+from tracer.wire.exchange import Exchange, Outcome
+from tracer.wire.routes import Operation
+
+_STREAM_STARTS = (b"event:", b"data:", b":", b"id:", b"retry:")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A moment at which the service said something of the interaction. `at_us` is Unix time."""
+
+    at_us: int
+    fields: JsonObject
+    """The interaction's fields as far as they were told."""
+    whole: bool
+    """They are those of an interaction object that speaks for the whole, its usage included."""
+
+    @property
+    def status(self) -> str | None:
+        """The status told, if it is a word."""
+        status = self.fields.get("status")
+        return status if isinstance(status, str) and status else None
+
+
+@dataclass(slots=True)
+class Reading:
+    """An exchange and everything it says. Either `body` or `stream` is set, or neither."""
+
+    exchange: Exchange
+    operation: Operation
+    route: routes.Route | None
+    request: JsonObject
+    body: Snapshot | None = None
+    stream: Stream | None = None
+    error: InteractionError | None = None
+    """Of an HTTP error or of the transport."""
+    dialects: list[DialectName] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    """What was told of the interaction, in order of time."""
+    unknown_fields: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+    def ended_at_us(self) -> int:
+        """Unix time of the last thing known to have happened in this exchange."""
+        exchange = self.exchange
+        last = exchange.ended_at_us
+        if last is None:
+            last = exchange.chunks[-1].at_us if exchange.chunks else exchange.headers_at_us
+        return exchange.started_at_us + (last or 0)
+
+    def timed(self) -> bool:
+        """Whether any moment but the start is known; an imported exchange may have none."""
+        return bool(self.exchange.chunks) or self.exchange.ended_at_us is not None
+
+    def state(self) -> State:
+        """How the transport fared. A stream is complete with its terminal event, whatever came after."""
+        exchange = self.exchange
+        if exchange.status is not None and exchange.status >= 400:
+            return "in_flight" if exchange.outcome is Outcome.OPEN else "error"
+        if self.stream is not None and self.stream.failure is not None:
+            return "error"
+        if self.stream.ended if self.stream is not None else self.body is not None:
+            return "complete"
+        return _UNFINISHED[exchange.outcome] if self.stream is None else _UNFINISHED_STREAM[exchange.outcome]
+
+    def token(self) -> str | None:
+        """The continuation token that the request carried."""
+        token = self.request.get("continuation_token")
+        return token if isinstance(token, str) else None
+
+
+_UNFINISHED: dict[Outcome, State] = {
+    Outcome.OPEN: "in_flight",
+    Outcome.COMPLETE: "complete",
+    Outcome.CLIENT_GONE: "truncated",
+    Outcome.CUT: "truncated",
+    Outcome.FAILED: "error",
+    Outcome.INTERRUPTED: "interrupted",
+}
+_UNFINISHED_STREAM: dict[Outcome, State] = {**_UNFINISHED, Outcome.COMPLETE: "truncated"}
+
+
+def read(exchange: Exchange) -> Reading:
+    """Understand an exchange as far as it has come. Never raises."""
+    route = routes.match(exchange.method, exchange.path, exchange.query)
+    reading = Reading(exchange, _operation(exchange, route), route, {}, notes=list(exchange.notes))
+    _read_request(reading)
+    if exchange.error:
+        reading.notes.append(exchange.error)
+    if exchange.status is not None and exchange.status >= 400:
+        reading.error = failure.from_http(exchange.status, exchange.response_body)
+    elif _is_stream(exchange):
+        reading.stream = read_stream(exchange.response_body, exchange.chunks)
+        reading.dialects = reading.stream.dialects
+        reading.unknown_fields |= reading.stream.unknown_fields
+        reading.notes += reading.stream.notes
+    elif exchange.response_body:
+        _read_body(reading)
+    elif exchange.outcome is Outcome.FAILED:
+        reading.error = InteractionError(message=exchange.error or "no response arrived")
+    reading.sightings = _sightings(reading)
+    for sighting in reading.sightings:
+        reading.unknown_fields |= unknown.in_interaction(sighting.fields)
+    return reading
+
+
+def told_id(reading: Reading) -> str | None:
+    """The interaction id that the answer told, else the one in the path; an empty one is none."""
+    for sighting in reversed(reading.sightings):
+        found = sighting.fields.get("id")
+        if isinstance(found, str) and found:
+            return found
+    return unquote(reading.route.interaction_id) if reading.route and reading.route.interaction_id else None
+
+
+def is_terminal(status: str | None) -> bool:
+    """Whether nothing more happens to an interaction of this status."""
+    return status in TERMINAL_STATUSES
+
+
+def _operation(exchange: Exchange, route: routes.Route | None) -> Operation:
+    if route is not None:
+        return route.operation
+    method = exchange.method.upper()
+    return "create" if method == "POST" else "delete" if method == "DELETE" else "get"
+
+
+def _read_request(reading: Reading) -> None:
+    data = reading.exchange.request_body
+    if not data:
+        return
+    value = load(data)
+    if isinstance(value, dict):
+        reading.request = value
+    else:
+        why = value.reason if isinstance(value, Unparsed) else "JSON, but no object"
+        reading.notes.append(f"the request body is {why}: {len(data)} bytes kept")
+
+
+def _read_body(reading: Reading) -> None:
+    exchange = reading.exchange
+    value = load(exchange.response_body)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        if exchange.outcome is not Outcome.OPEN:
+            why = value.reason if isinstance(value, Unparsed) else "JSON, but no object"
+            reading.notes.append(f"the response body is {why}: {len(exchange.response_body)} bytes kept")
+        return
+    dialect = detect(value)
+    reading.dialects = [] if dialect == "unknown" else [dialect]
+    reading.body = reader(dialect).read_body(value)
+
+
+def _sightings(reading: Reading) -> list[Sighting]:
+    if reading.body is not None:
+        return [Sighting(reading.ended_at_us(), reading.body.fields, True)]
+    start = reading.exchange.started_at_us
+    told: list[Sighting] = []
+    for timed in reading.stream.events if reading.stream else []:
+        at_us = start + (timed.at_us or 0)
+        match timed.event:
+            case InteractionCreated(fields):
+                told.append(Sighting(at_us, fields, False))
+            case InteractionEnded(fields):
+                told.append(Sighting(at_us, fields, True))
+            case StatusUpdated(interaction_id, status, extra):
+                named = {"id": interaction_id} if interaction_id else {}
+                told.append(Sighting(at_us, {**extra, **named, "status": status}, False))
+            case _:
+                pass
+    return told
+
+
+def _is_stream(exchange: Exchange) -> bool:
+    # The body decides where the header is missing or wrong; a whole JSON object sent as a stream is an error body.
+    body = exchange.response_body
+    start = body[:64].lstrip()
+    if (exchange.response_header("content-type") or "").lower().startswith("text/event-stream"):
+        return not start.startswith((b"{", b"[")) or isinstance(load(body), Unparsed)
+    return start.startswith(_STREAM_STARTS)

@@ -1,0 +1,164 @@
+"""The exchanges of one interaction put in their places: hops, attempts, polls, and what became of each hop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tracer.dialects import history
+from tracer.dialects.words import RUNNING_STATUSES
+from tracer.events import InteractionCreated, InteractionEnded, JsonObject, StepDelta, StepStarted
+from tracer.fold import tokens
+from tracer.fold.assembly import Assembly
+from tracer.fold.reading import Reading, Sighting, is_terminal, told_id
+from tracer.fold.stream import Timed
+from tracer.records.usage import Usage
+
+_INPUT_STEPS = frozenset({"user_input", "function_result"})
+
+
+@dataclass(slots=True)
+class Hop:
+    """One answer of a turn: the attempts to get it and, of a job, the calls that came back to it later."""
+
+    attempts: list[Reading] = field(default_factory=list)
+    later: list[Reading] = field(default_factory=list)
+    """Gets, resumes, cancels and deletes, by start."""
+
+    @property
+    def answer(self) -> Reading | None:
+        """The attempt that counts: the last one."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def voices(self) -> list[Reading]:
+        """Everything that speaks of this hop, by start: the answer and the later calls."""
+        return [*([self.answer] if self.answer else []), *self.later]
+
+    def sightings(self) -> list[Sighting]:
+        """What was told, by time; of one moment in the order of the exchanges."""
+        return sorted((told for voice in self.voices for told in voice.sightings), key=lambda told: told.at_us)
+
+    def interaction_id(self) -> str | None:
+        """The id, from the latest voice that names one."""
+        return next((found for voice in reversed(self.voices) if (found := told_id(voice))), None)
+
+
+def arrange(readings: Sequence[Reading]) -> list[Hop]:
+    """Readings by start as hops. A create with a token nobody had sent yet is a hop; with the same, an attempt."""
+    hops = [Hop()]
+    for reading in readings:
+        if reading.operation != "create":
+            continue
+        current = hops[-1].answer
+        if current is not None and reading.token() is not None and reading.token() != current.token():
+            hops.append(Hop())
+        hops[-1].attempts.append(reading)
+    hops[-1].later = [reading for reading in readings if reading.operation != "create"]
+    return hops
+
+
+def status(sightings: Iterable[Sighting]) -> str | None:
+    """The service's word. It never goes back: terminal beats running beats queued, and among equals the later wins."""
+    best: tuple[int, str] | None = None
+    for told in sightings:
+        if told.status is None:
+            continue
+        rank = 2 if is_terminal(told.status) else 0 if told.status == "queued" else 1
+        if best is None or rank >= best[0]:
+            best = (rank, told.status)
+    return best[1] if best else None
+
+
+def usage(hop: Hop, sightings: Sequence[Sighting]) -> Usage | None:
+    """What the hop used: what an interaction object said last, else the largest running total of its streams."""
+    for told in reversed(sightings):
+        if told.whole and isinstance(told.fields.get("usage"), dict) and told.status not in RUNNING_STATUSES:
+            return tokens.read_usage(told.fields["usage"])
+    running = [timed.usage for voice in hop.voices if voice.stream for timed in voice.stream.events if timed.usage]
+    running += [told.fields["usage"] for told in sightings if isinstance(told.fields.get("usage"), dict)]
+    furthest = tokens.largest(running)
+    return tokens.read_usage(furthest) if furthest is not None else None
+
+
+def usages(hops: Sequence[Hop], sightings: Sequence[Sequence[Sighting]]) -> Usage | None:
+    """The usage of a turn: the sum over its hops."""
+    told = [usage(hop, some) for hop, some in zip(hops, sightings, strict=True)]
+    return tokens.add([some for some in told if some is not None])
+
+
+def merged_events(hop: Hop) -> list[Timed]:
+    """The events of the answer's stream and of the resumed ones as one stream: each event id once."""
+    merged: list[Timed] = []
+    seen: dict[str, int] = {}
+    for voice in hop.voices:
+        if voice.stream is None or not voice.stream.events:
+            continue
+        events = voice.stream.events
+        named = any(timed.event_id for timed in events)
+        if not named and isinstance(events[0].event, InteractionCreated):
+            merged = []
+        elif not named:
+            after = seen.get(dict(voice.exchange.query).get("last_event_id", ""))
+            merged = merged if after is None else merged[: after + 1]
+        for timed in events:
+            if timed.event_id is not None and timed.event_id in seen:
+                continue
+            if timed.event_id is not None:
+                seen[timed.event_id] = len(merged)
+            merged.append(timed)
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a hop was asked, as far as its answers tell, and what it produced."""
+
+    asked: list[JsonObject]
+    produced: list[JsonObject]
+
+
+def steps(hop: Hop, own_input: Sequence[JsonObject], *, legacy: bool) -> Steps:
+    """The hop's steps: of its streams if they were whole, else of the furthest body, else what the streams brought."""
+    assembled = _assembled(merged_events(hop))
+    if legacy:
+        assembled = history.merge_messages(assembled)
+    bodies = [
+        (is_terminal(told.status), place, voice.body.steps)
+        for place, voice in enumerate(hop.voices)
+        if voice.body is not None and voice.body.steps is not None
+        for told in voice.sightings[:1]
+    ]
+    streamed_whole = any(voice.stream is not None and voice.stream.ended for voice in hop.voices)
+    furthest = max(bodies, key=lambda body: body[:2], default=None)
+    if assembled and (streamed_whole or furthest is None or not (furthest[0] and furthest[2])):
+        return _split(assembled, own_input)
+    return _split(furthest[2], own_input) if furthest is not None else Steps([], [])
+
+
+def _assembled(events: Sequence[Timed]) -> list[JsonObject]:
+    assembly = Assembly()
+    closing: list[JsonObject] = []
+    for timed in events:
+        event = timed.event
+        if isinstance(event, StepDelta):
+            assembly.delta(event.index, event.delta)
+        elif isinstance(event, StepStarted):
+            assembly.start(event.index, event.step)
+        elif isinstance(event, InteractionEnded) and event.steps:
+            closing = event.steps
+    return assembly.steps() or closing
+
+
+def _split(timeline: Sequence[JsonObject], own_input: Sequence[JsonObject]) -> Steps:
+    # A get answers with the whole timeline, which begins with the interaction's own input (WIRE.md section 6).
+    if not timeline or timeline[0].get("type") not in _INPUT_STEPS:
+        return Steps([], list(timeline))
+    count = len(own_input)
+    if not count or _types(timeline[:count]) != _types(own_input):
+        count = next((n for n, step in enumerate(timeline) if step.get("type") not in _INPUT_STEPS), len(timeline))
+    return Steps(list(timeline[:count]), list(timeline[count:]))
+
+
+def _types(some: Sequence[JsonObject]) -> list[object]:
+    return [step.get("type") for step in some]

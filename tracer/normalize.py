@@ -1,0 +1,85 @@
+"""Exchanges -> Interaction, cost included: the one door for ingest, decode and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tracer import pricing
+from tracer.fold import milliseconds, rfc3339, understand
+from tracer.records.interaction import ExchangeSummary, Interaction, Timing
+from tracer.wire import routes
+from tracer.wire.exchange import Exchange
+
+if TYPE_CHECKING:
+    from tracer.pricing import Prices
+
+_DAY_US = 86_400_000_000
+RETENTION_DAYS = {"free": 1, "paid": 55}
+"""Tier -> how long the service keeps a stored interaction."""
+
+
+def normalize(
+    exchanges: Sequence[Exchange],
+    *,
+    key: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    tier: str | None = None,
+    prices: Prices | None = None,
+) -> Interaction:
+    """The record of the interaction that these exchanges are; at least one. Never raises.
+
+    `key` is the record's key if it is not that of its first exchange. `tier` (`free`, `paid`) tells how long the
+    service keeps it. A mistake of ours in folding becomes a note on a record of what is known without it.
+    """
+    first = min(exchanges, key=lambda exchange: (exchange.started_at_us, exchange.key))
+    try:
+        folded = understand(exchanges)
+        record = folded.record
+        record.cost = pricing.cost(
+            record.usage,
+            record.model or record.agent,
+            service_tier=folded.service_tier,
+            at_us=first.started_at_us,
+            prices=prices,
+        )
+        record.expires_at = _expires_at(record, first.started_at_us, tier)
+    except Exception as bug:
+        record = _bare(exchanges, first, f"could not be understood ({type(bug).__name__}: {bug}); its bytes are kept")
+    record.key = key or first.key
+    record.tags = dict(tags or {})
+    return record
+
+
+def _expires_at(record: Interaction, started_at_us: int, tier: str | None) -> str | None:
+    days = RETENTION_DAYS.get(tier or "")
+    if days is None or not record.store or record.id is None:
+        return None
+    return rfc3339(started_at_us + days * _DAY_US)
+
+
+def _bare(exchanges: Sequence[Exchange], first: Exchange, note: str) -> Interaction:
+    return Interaction(
+        key=first.key,
+        upstream=first.origin,
+        project=first.project,
+        run=first.run,
+        account=first.account,
+        state="complete" if all(exchange.ended_at_us is not None for exchange in exchanges) else "in_flight",
+        timing=Timing(started_at=rfc3339(first.started_at_us)),
+        exchanges=[_summary(exchange) for exchange in sorted(exchanges, key=lambda one: (one.started_at_us, one.key))],
+        notes=[note],
+    )
+
+
+def _summary(exchange: Exchange) -> ExchangeSummary:
+    route = routes.match(exchange.method, exchange.path, exchange.query)
+    return ExchangeSummary(
+        key=exchange.key,
+        operation=route.operation if route else "create",
+        method=exchange.method,
+        path=exchange.path,
+        http_status=exchange.status,
+        started_at=rfc3339(exchange.started_at_us),
+        duration_ms=milliseconds(exchange.ended_at_us),
+    )
