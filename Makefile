@@ -20,7 +20,7 @@ demo: $(INSTALLED) ## Show what the program is for, with no key and no network.
 	@$(BIN)/tracer demo
 
 test: $(INSTALLED) lint ## Check style, types and contracts, then run every test.
-	@$(BIN)/pytest -n auto --dist worksteal
+	@$(BIN)/pytest -n auto --dist loadgroup
 
 lint: $(INSTALLED) ## Style, types and import contracts.
 	@$(BIN)/ruff check .
