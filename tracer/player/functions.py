@@ -8,10 +8,10 @@ from typing import Any
 
 from tracer.events import JsonObject
 from tracer.player import prompts
-from tracer.player.schemas import Filler
+from tracer.player.schemas import PLACE_FIELDS, Filler
 from tracer.player.turn import Turn
 
-_SEVERAL = re.compile(r"\band\b|\bboth\b|,|;|\balso\b|\bthen\b", re.IGNORECASE)
+_SEVERAL = re.compile(r"\band\b|\bboth\b|;|\balso\b|\bthen\b", re.IGNORECASE)
 _MAX_CALLS = 8
 
 
@@ -30,8 +30,11 @@ def calls(turn: Turn, prompt: str) -> list[JsonObject]:
         chosen = declared[:1]
     else:
         chosen = _chosen(scores, prompt)
-    steps = [step for function in chosen for step in _calls_of(function, prompt, turn)]
-    return steps[:_MAX_CALLS]
+    if len(chosen) == 1 and _takes_place(chosen[0]) and _SEVERAL.search(prompt):
+        wanted = [(chosen[0], n) for n in range(max(1, len(prompts.places(prompt))))]
+    else:
+        wanted = [(function, n) for n, function in enumerate(chosen)]
+    return [_call(function, prompt, n, turn) for function, n in wanted[:_MAX_CALLS]]
 
 
 def _callable(turn: Turn) -> list[JsonObject]:
@@ -73,25 +76,19 @@ def _chosen(scores: list[tuple[int, JsonObject]], prompt: str) -> list[JsonObjec
     return chosen
 
 
-def _calls_of(function: JsonObject, prompt: str, turn: Turn) -> list[JsonObject]:
+def _call(function: JsonObject, prompt: str, place: int, turn: Turn) -> JsonObject:
+    # The n-th call is about the n-th place that the prompt names, or the last one.
     schema = function.get("parameters")
-    schema = schema if isinstance(schema, dict) else {"type": "object"}
-    times = len(prompts.places(prompt)) if _takes_place(schema) and _SEVERAL.search(prompt) else 1
-    every = [_arguments(Filler(prompt, place=n).value(schema)) for n in range(max(1, times))]
-    distinct = [arguments for n, arguments in enumerate(every) if arguments not in every[:n]]
-    return [
-        {"type": "function_call", "id": turn.mint.call_id(), "name": function["name"], "arguments": arguments}
-        for arguments in distinct
-    ]
+    place = min(place, max(0, len(prompts.places(prompt)) - 1))
+    value = Filler(prompt, place=place).value(schema if isinstance(schema, dict) else {"type": "object"})
+    arguments = value if isinstance(value, dict) else {}
+    return {"type": "function_call", "id": turn.mint.call_id(), "name": function["name"], "arguments": arguments}
 
 
-def _takes_place(schema: JsonObject) -> bool:
-    properties = schema.get("properties")
-    return isinstance(properties, dict) and any(re.search("location|city|place|town", name) for name in properties)
-
-
-def _arguments(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
+def _takes_place(function: JsonObject) -> bool:
+    schema = function.get("parameters")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return isinstance(properties, dict) and any(PLACE_FIELDS.search(name) for name in properties)
 
 
 def results_text(results: list[JsonObject], question: str) -> str:
@@ -101,7 +98,7 @@ def results_text(results: list[JsonObject], question: str) -> str:
         name = step.get("name") or "the function"
         said = spoken(step.get("result"))
         sentences.append(f"{name} failed: {said}" if step.get("is_error") else f"According to {name}, {said}")
-    about = f"You asked: {question!r}. " if question else ""
+    about = f'You asked "{question}". ' if question else ""
     return about + " ".join(sentence.rstrip(".") + "." for sentence in sentences)
 
 

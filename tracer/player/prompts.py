@@ -26,10 +26,10 @@ _SMALL_TALK = re.compile(
 )
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?")
-_PLACE_AFTER = re.compile(
-    r"\b(?:in|at|for|of|from|to|near|and|or|,)\s+((?:[A-Z][\w'\u2019-]+)(?:\s+[A-Z][\w'\u2019-]+)*)"
-)
-_CAPITALISED = re.compile(r"(?<!^)(?<![.!?]\s)\b([A-Z][\w'\u2019-]+(?:\s+[A-Z][\w'\u2019-]+)*)")
+_LISTED = re.compile(r"\b(?:and|or|both|between)\b", re.IGNORECASE)
+_NAME = r"[A-Z][\w'\u2019-]+(?:(?:\s+|,)[A-Z][\w'\u2019-]+)*"
+_PLACE_AFTER = re.compile(rf"(?:\b(?:in|at|for|of|from|to|near|and|or|between)|,)\s+({_NAME})")
+_CAPITALISED = re.compile(rf"(?<!^)(?<![.!?]\s)\b({_NAME})")
 _TROUBLE = re.compile(
     r"please (?:fail with (?P<status>[45]\d\d)(?P<times> once| twice)?|(?P<job>fail the job)|(?P<cut>break the stream)"
     r"|(?P<error>send an error in the stream)|(?P<refusal>refuse)|(?P<early>stop early)|(?P<more>need a continuation)"
@@ -149,9 +149,11 @@ def numbers(text: str) -> list[float]:
 
 
 def places(text: str) -> list[str]:
-    """The capitalised names in a text, those after a preposition first; each once."""
+    """The capitalised names in a text, those after a preposition first; each once. `Paris, France` is one of them."""
+    if not _LISTED.search(text):
+        text = re.sub(r"([A-Z][\w'\u2019-]+), (?=[A-Z])", r"\1,", text)
     named = _PLACE_AFTER.findall(text) or _CAPITALISED.findall(text)
-    return list(dict.fromkeys(name.strip() for name in named))
+    return list(dict.fromkeys(name.strip().replace(",", ", ") for name in named))
 
 
 def words(text: str) -> set[str]:

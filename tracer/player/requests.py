@@ -79,10 +79,25 @@ def _input_refusal(body: JsonObject) -> Failure | None:
     given = body.get("input")
     if not given:
         return None if body.get("continuation_token") else _invalid("'input' must be set and must not be empty.")
-    if isinstance(given, list):
-        wrong = next((n for n, item in enumerate(given) if not isinstance(item, dict | str)), None)
-        return None if wrong is None else _invalid(f"Invalid value at 'input[{wrong}]'.")
-    return None if isinstance(given, str | dict) else _invalid("Invalid value at 'input'.")
+    if not isinstance(given, str | dict | list):
+        return _invalid("Invalid value at 'input'.")
+    items = given if isinstance(given, list) else [given]
+    wrong = next((n for n, item in enumerate(items) if not _is_part(item)), None)
+    return None if wrong is None else _invalid(f"Invalid value at 'input[{wrong}]'.")
+
+
+def _is_part(item: Any) -> bool:
+    # A text, or an object whose type is a string and whose contents are parts again.
+    if not isinstance(item, dict):
+        return isinstance(item, str)
+    content = item.get("content")
+    parts = content if isinstance(content, list) else [] if content is None else [content]
+    named = isinstance(item.get("type"), str | None) and isinstance(item.get("role"), str | None)
+    return named and all(isinstance(part, str) or (isinstance(part, dict) and _is_leaf(part)) for part in parts)
+
+
+def _is_leaf(part: JsonObject) -> bool:
+    return isinstance(part.get("type"), str | None) and isinstance(part.get("text"), str | None)
 
 
 def _tools_refusal(tools: Any) -> Failure | None:

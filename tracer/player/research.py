@@ -16,7 +16,7 @@ def report(turn: Turn, prompt: str) -> list[JsonObject]:
     topic = " ".join(prompt.split())[:120] or "the task"
     steps: list[JsonObject] = []
     for n, stage in enumerate(_STAGES):
-        steps.append(_thought(turn, f"**{stage}**\n\nThis is about {topic!r}.\n"))
+        steps.append(_thought(turn, f"**{stage}**\n\nThis is about {topic}.\n"))
         if n == 0:
             steps += _search(turn, topic)
     slug = quote_plus(topic[:40])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from tracer.events import JsonObject
@@ -21,6 +22,10 @@ from tracer.player.turn import Answer, Turn
 
 _BULLETS = re.compile(r"(\d{1,2}|two|three|four|five) (?:short |key |main )?(?:bullet|point)", re.IGNORECASE)
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5}
+_SUGGEST = re.compile(
+    r"^(?:please )?(?:suggest|recommend|find|propose) (?:me )?(.+?)(?: instead)?[.?!]*$", re.IGNORECASE
+)
+_EXPLAIN = re.compile(r"^(?:please )?(?:explain|describe|tell me)(?: in [a-z]+ [a-z]+)? (.+?)[.?!]*$", re.IGNORECASE)
 _CALLS = ("function_call",)
 
 
@@ -29,6 +34,7 @@ class Rules:
 
     def answer(self, turn: Turn) -> Answer | Failure:
         """What the model does with the turn, or the error its prompt asked for."""
+        turn = _without_history(turn)
         asked = prompts.text_of(turn.input)
         trouble = prompts.trouble_in(asked)
         if trouble.status is not None and (trouble.times is None or turn.attempt < trouble.times):
@@ -52,6 +58,14 @@ class Rules:
         return Answer(steps=steps, status=status, polls=trouble.polls, breaks=trouble.breaks)
 
 
+def _without_history(turn: Turn) -> Turn:
+    # A stateless app sends the whole conversation as input: only what follows the model's last word is new.
+    new = len(turn.input)
+    while new and turn.input[new - 1].get("type") in ("user_input", "function_result"):
+        new -= 1
+    return replace(turn, input=turn.input[new:], context=[*turn.context, *turn.input[:new]])
+
+
 def _steps(turn: Turn, prompt: str) -> list[JsonObject]:
     if turn.request.get("continuation_token"):
         return [_text("And this is the rest of the answer.")]
@@ -61,7 +75,7 @@ def _steps(turn: Turn, prompt: str) -> list[JsonObject]:
     if results:
         question = prompts.without_magic(_last_question(turn.context))
         return [*_thoughts(turn, "Using the results"), *_result_steps(turn, results, question)]
-    thoughts = _thoughts(turn, f"Considering {prompt[:60]!r}")
+    thoughts = _thoughts(turn, f'Considering "{prompt[:60]}"')
     called = functions.calls(turn, prompt)
     if called:
         return [*thoughts, *called]
@@ -140,7 +154,7 @@ def _media_output(turn: Turn, prompt: str) -> list[JsonObject]:
 def _said(turn: Turn, prompt: str) -> str:
     attached = [part for part in prompts.contents(turn.input) if part.get("type") in _MEDIA]
     if attached:
-        return f"{_received(attached)} About {prompt!r}: this emulator looks at sizes and types only."
+        return f'{_received(attached)} About "{prompt}": this emulator looks at sizes and types only.'
     known = prompts.facts(f"{prompts.text_of(turn.context)}\n{prompt}")
     wanted = prompts.asked_fact(prompt)
     if wanted is not None:
@@ -151,16 +165,22 @@ def _said(turn: Turn, prompt: str) -> str:
         return f"Hello {told['name']}! Nice to meet you. How can I help?"
     if told:
         return " ".join(f"I will remember that your {what} is {value}." for what, value in told.items())
-    before = prompts.text_of(turn.context, "model_output")
+    outputs = [step for step in turn.context if step.get("type") == "model_output"]
+    before = prompts.text_of(outputs[-1:], "model_output")
     if before and (rewritten := _rewritten(prompt, before)):
         return rewritten
     if prompts.is_small_talk(prompt):
         return f"Hello{' ' + known['name'] if 'name' in known else ''}! How can I help you today?"
-    topic = " ".join(prompt.split())
-    return (
-        f"Here is an answer to {topic!r}. It comes from a local emulator, so it is always the same. "
-        "A model would now explain it step by step, give an example, and say what to read next."
-    )
+    return _talk(" ".join(prompt.split()))
+
+
+def _talk(prompt: str) -> str:
+    if found := _SUGGEST.search(prompt):
+        return f"I suggest {found[1]}: one that is close by, well rated and open today. Shall I look for another one?"
+    if found := _EXPLAIN.search(prompt):
+        topic = found[1][:1].upper() + found[1][1:]
+        return f"{topic}, in short: first comes the idea, then an example, and last what it is good for."
+    return f'Here is what I can say about "{prompt}": this emulator has no model, so it always says the same.'
 
 
 _MEDIA = ("image", "audio", "video", "document")
@@ -176,7 +196,7 @@ def _received(attached: list[JsonObject]) -> str:
 
 
 def _rewritten(prompt: str, before: str) -> str | None:
-    last = before.strip().rsplit("\n\n", 1)[-1] if len(before) > 4000 else before.strip()
+    last = before.strip()
     sentences = [s.strip(" -#*\n") for s in re.split(r"(?<=[.!?])\s+|\n+", last) if s.strip(" -#*\n")]
     if found := _BULLETS.search(prompt):
         wanted = _COUNTS.get(found[1].lower()) or int(found[1])

@@ -22,7 +22,8 @@ _FORMATS = {
     "hostname": "example.com",
     "duration": "PT1H",
 }
-_PLACE_FIELDS = re.compile(r"location|city|place|town|country|destination|origin|address|region|area", re.IGNORECASE)
+PLACE_FIELDS = re.compile(r"location|city|place|town|country|destination|origin|address|region|area", re.IGNORECASE)
+"""Names of fields that hold a place."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _POSITIVE = re.compile(r"\b(amazing|great|good|love|excellent|happy|best|wonderful|fantastic)\b", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(bad|terrible|awful|hate|worst|poor|broken|horrible|disappoint\w*)\b", re.IGNORECASE)
@@ -88,7 +89,7 @@ class Filler:
             found = _DATE.search(self._text) if form == "date" else None
             return found[0] if found else _FORMATS[form]
         lower = name.lower()
-        if _PLACE_FIELDS.search(lower) and self._places:
+        if PLACE_FIELDS.search(lower) and self._places:
             text = self._places[0]
         elif "url" in lower or "uri" in lower:
             text = (prompts.urls(self._text) or [_FORMATS["uri"]])[0]
@@ -129,7 +130,7 @@ class Filler:
         return values[0]
 
     def _fits(self, name: str) -> bool:
-        return bool(_PLACE_FIELDS.search(name) and self._places)
+        return bool(PLACE_FIELDS.search(name) and self._places)
 
 
 def _resolved(schema: JsonObject, root: JsonObject) -> JsonObject:

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote_plus
 
 from tracer.events import JsonObject
 from tracer.player import prompts
@@ -46,7 +46,7 @@ def cited(sentences: list[tuple[str, str | None, str]]) -> JsonObject:
         if url:
             place = {"start_index": start, "end_index": len(text.encode())}
             annotations.append({"type": "url_citation", "url": url, "title": title, **place})
-        text += " "
+        text += "" if text.endswith("\n") else " "
     content: JsonObject = {"type": "text", "text": text.strip()}
     return {"type": "model_output", "content": [content | ({"annotations": annotations} if annotations else {})]}
 
@@ -67,14 +67,14 @@ def _google_search(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
     suggestions = f'<div class="container"><a class="chip" href="{chip}">{html.escape(query)}</a></div>'
     steps = _pair(turn, "google_search", {"queries": [query]}, [{"search_suggestions": suggestions}])
     steps[0]["search_type"] = "web_search"
-    sentence = f"The web has an answer to {query!r}: this emulator made it up."
+    sentence = f'This emulator searched nothing, but it found an answer to "{query}".'
     return steps, (sentence, f"https://example.com/search/{quote_plus(query[:40])}", "example.com")
 
 
 def _url_context(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
     urls = prompts.urls(prompt) or ["https://example.com"]
     result = [{"url": url, "status": "success"} for url in urls]
-    title = urlsplit(urls[0]).hostname or urls[0] if "[" not in urls[0] else urls[0]
+    title = urls[0].split("/")[2]
     return _pair(turn, "url_context", {"urls": urls}, result), (f"The page {urls[0]} was read.", urls[0], title)
 
 

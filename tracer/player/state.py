@@ -16,6 +16,7 @@ from tracer.dialects.base import DialectName
 from tracer.events import JsonObject, Snapshot
 from tracer.player import usage
 from tracer.player.failures import Failure, error_reply, google_error_reply, json_reply
+from tracer.player.files import Files
 from tracer.player.held import Held, context_of
 from tracer.player.ids import Mint, digest, interaction_id, turn_token
 from tracer.player.reply import Call, Reply
@@ -47,16 +48,18 @@ class Engine:
         self._pace = pace or Pace()
         self._held: dict[str, Held] = {}
         self._continuations: dict[str, Held] = {}
+        self._files = Files(seed)
         self._turns = 0
         self._failures: Counter[bytes] = Counter()
 
     def answer(self, call: Call, now_us: int) -> Reply:
-        """The service's reply to a call; anything that is no Interactions call gets a 404."""
+        """The service's reply to a call; files can be uploaded too, anything else gets a 404."""
         route = routes.match(call.method, call.path, call.query)
         if _api_key(call) == "invalid":
             return google_error_reply(400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID")
         if route is None:
-            return google_error_reply(404, f"{call.method} {call.path} is not served by this emulator.")
+            unknown = google_error_reply(404, f"{call.method} {call.path} is not served by this emulator.")
+            return self._files.answer(call, now_us) or unknown
         name = self._dialect_of(call)
         if route.operation == "create":
             return self._create(call, name, now_us)
