@@ -44,6 +44,16 @@ class RunRow:
     exit_code: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All conversations of a project (or of all) summed up."""
+
+    conversations: int
+    interactions: int
+    cost_nano: int | None
+    """Null if no cost is known."""
+
+
 class Reader:
     """A read-only connection. Raises StoreError for a database that is missing, damaged or of another schema."""
 
@@ -104,6 +114,12 @@ class Reader:
             f"SELECT {_CONVERSATION} FROM conversation WHERE rev > ? AND {clause} ORDER BY seq", [rev, *values]
         )
         return [ConversationRow(*row) for row in rows]
+
+    def totals(self, project: str | None = None) -> Totals:
+        """Counts and cost over all conversations; reads every row of them."""
+        clause, values = _scoped(None, project)
+        query = f"SELECT count(*), coalesce(sum(interactions), 0), sum(cost_nano) FROM conversation WHERE {clause}"
+        return Totals(*self._query(query, values)[0])
 
     def tree(self, root_key: str) -> list[InteractionRow]:
         """Every interaction of a conversation, ghosts too, by start; none if the key is no root (any more)."""

@@ -1,0 +1,76 @@
+"""`tracer tui`: opens the screen, once everything that can be wrong with the database is known not to be."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import tracer
+from tracer.cli.diagnostics import Exit
+from tracer.errors import MissingExtraError, TracerError, UsageError
+from tracer.settings import load
+from tracer.store.filters import parse
+from tracer.store.reader import Reader
+
+if TYPE_CHECKING:
+    from tui.screens.conversations import Start
+
+
+@click.command(name="tui")
+@click.argument("interaction", metavar="[ID]", required=False)
+@click.option("--db", metavar="PATH", help="The database (default: TRACER_DB, the project's, or the user's).")
+@click.option("--project", metavar="NAME", help="Show this project (default: the one of the working folder).")
+@click.option("--all-projects", is_flag=True, help="Show every project.")
+@click.option("--follow", is_flag=True, help="Keep the cursor on what is being recorded.")
+def command(interaction: str | None, db: str | None, project: str | None, all_projects: bool, follow: bool) -> int:
+    """Look at conversations in the terminal, live while something records.
+
+    ID is any unique prefix of an interaction's key or id, or @last; the screen opens on it. Press ? for the keys.
+    """
+    if project is not None and all_projects:
+        raise UsageError("--project and --all-projects exclude each other: give one of them")
+    _check_packages()
+    if not sys.stdout.isatty():
+        raise TracerError("the screen needs a terminal, and stdout is none: `tracer list` and `tracer tree` print")
+    settings = load(db=db)
+    shown = None if all_projects else project or settings.project
+    start = _find(settings.db, interaction, shown)
+
+    from tui.app import TracerApp
+    from tui.header import Facts
+
+    app = TracerApp(lambda: Reader(settings.db), Facts(settings.db.name, shown), start=start, follow=follow)
+    app.run()
+    return Exit.FAILED if app.return_code else Exit.DONE
+
+
+def _check_packages() -> None:
+    """Raises TracerError if `tui` is not ours, MissingExtraError without textual."""
+    ours = Path(tracer.__file__).parent.parent / "tui"
+    found = importlib.util.find_spec("tui")
+    origin = Path(found.origin).parent if found and found.origin else None
+    if origin is None or origin.resolve() != ours.resolve():
+        where = str(origin) if origin else "a folder without code"
+        raise TracerError(
+            f"another package is called 'tui' ({where!r}) and hides ours:"
+            " run `tracer` instead of `python -m tracer`, or start it from another folder"
+        )
+    if importlib.util.find_spec("textual") is None:
+        raise MissingExtraError("tui", "tui")
+
+
+def _find(db: Path, interaction: str | None, project: str | None) -> Start | None:
+    """The interaction to open on. Raises StoreError for a database that can't be read and an ID that is not in it."""
+    with Reader(db) as reader:
+        if interaction is None:
+            return None
+        row = reader.interaction(reader.resolve(interaction, project))
+        seqs = reader.conversation_seqs(parse(f"key:{row.root_key}"), row.project)
+
+    from tui.screens.conversations import Start
+
+    return Start(seqs[0], row.root_key, row.key) if seqs else None

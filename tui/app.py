@@ -1,0 +1,53 @@
+"""The application: one theme, one screen, one door to the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import App
+
+from tui.data import Door, Source
+from tui.header import Facts
+from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
+from tui.theme import THEME
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class TracerApp(App[None]):
+    """The screen of `tracer tui`. `open_source` makes a reader for the thread that calls it."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "tracer"
+    ENABLE_COMMAND_PALETTE: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        facts: Facts,
+        *,
+        start: Start | None = None,
+        follow: bool = False,
+        now_us: Callable[[], int] = _now_us,
+        poll_seconds: float | None = POLL_SECONDS,
+    ) -> None:
+        super().__init__()
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.door = Door(open_source, facts.project)
+        self.first_screen = ConversationsScreen(
+            self.door, facts, now_us=now_us, start=start, follow=follow, poll_seconds=poll_seconds
+        )
+
+    def on_mount(self) -> None:
+        """Show the first screen."""
+        self.animation_level = "none"
+        self.push_screen(self.first_screen)
+
+    async def on_unmount(self) -> None:
+        """Close the readers."""
+        await self.door.close()

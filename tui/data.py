@@ -1,0 +1,240 @@
+"""The only door to the store.
+
+Every read happens in a worker thread, and a thread has one reader of its own, so no key ever waits for SQLite. The
+reads are split into lanes: a long query for the list can't hold up the rows that are in view.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tracer.errors import StoreError
+from tracer.store.filters import Filter
+from tracer.store.reader import RunRow, Totals
+from tracer.store.rows import ConversationRow, InteractionRow
+
+MAX_NEIGHBOURS = 16
+"""How many children are read to find the results of an interaction's calls."""
+KILLED_AFTER_US = 3_600_000_000
+"""A run without an end and without a call for so long was killed, as far as the screen can tell."""
+
+
+class Source(Protocol):
+    """What the screen needs of `tracer.store.reader.Reader`."""
+
+    def data_version(self) -> int:
+        """A number that changes when another connection wrote."""
+        ...
+
+    def last_rev(self) -> int:
+        """The highest `rev` written."""
+        ...
+
+    def conversation_seqs(self, where: Filter | None, project: str | None) -> array[int]:
+        """The `seq` of every conversation, newest first."""
+        ...
+
+    def conversations(self, seqs: Sequence[int]) -> list[ConversationRow]:
+        """The rows of these, in this order; those that are gone are left out."""
+        ...
+
+    def conversations_since(self, rev: int, project: str | None) -> list[ConversationRow]:
+        """The conversations written to after `rev`."""
+        ...
+
+    def totals(self, project: str | None) -> Totals:
+        """Counts and cost of a project."""
+        ...
+
+    def interactions(
+        self, where: Filter | None, project: str | None, limit: int | None, offset: int
+    ) -> list[InteractionRow]:
+        """Interactions, newest first."""
+        ...
+
+    def runs(self, project: str | None, limit: int | None) -> list[RunRow]:
+        """Starts of the proxy, newest first."""
+        ...
+
+    def tree(self, root_key: str) -> list[InteractionRow]:
+        """Every interaction of a conversation by start time."""
+        ...
+
+    def record(self, key: str) -> dict[str, Any]:
+        """The whole record of one interaction."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was written since the last look; no rows if it was a run that began or ended."""
+
+    rev: int
+    rows: list[ConversationRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which conversations match, and what the header says of all."""
+
+    seqs: array[int]
+    totals: Totals
+    """Of the project."""
+    recording: bool
+    """The newest run has not ended, and this is no leftover of one that was killed."""
+    elsewhere: int
+    """Conversations of other projects; counted only if this one has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One interaction with what its neighbours in the tree know of its tool calls."""
+
+    row: InteractionRow
+    record: dict[str, Any] | None
+    """None for a ghost, and for a row that vanished."""
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Call id -> the call, as the parent made it."""
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Call id -> the result, as a child brought it back."""
+
+
+class Door:
+    """Async reads of one database and project; `close` ends the threads."""
+
+    def __init__(self, open_source: Callable[[], Source], project: str | None) -> None:
+        self.project = project
+        self._query = _Lane("query", open_source)
+        self._rows = _Lane("rows", open_source)
+        self._detail = _Lane("detail", open_source)
+        self._watch = _Lane("watch", open_source)
+        self._version: int | None = None
+        self._rev = 0
+
+    async def listing(self, where: Filter | None, now_us: int) -> Listing:
+        """Every matching conversation, newest first, with the project's totals."""
+        return await self._query.run(lambda source: _listing(source, where, self.project, now_us))
+
+    async def conversations(self, seqs: Sequence[int]) -> list[ConversationRow]:
+        """The rows of these conversations."""
+        return await self._rows.run(lambda source: source.conversations(seqs))
+
+    async def tree(self, root_key: str) -> list[InteractionRow]:
+        """Every interaction of a conversation by start time."""
+        return await self._detail.run(lambda source: source.tree(root_key))
+
+    async def detail(self, row: InteractionRow, family: Sequence[InteractionRow]) -> Detail:
+        """The record of a row, with the calls its parent made and the results its children brought."""
+        return await self._detail.run(lambda source: _detail(source, row, family))
+
+    async def start_watching(self) -> None:
+        """From here on `changes` speaks of what is written; only the first call counts."""
+        await self._watch.run(self._start_watching)
+
+    def _start_watching(self, source: Source) -> None:
+        if self._version is None:
+            self._version, self._rev = source.data_version(), source.last_rev()
+
+    async def changes(self) -> Changes | None:
+        """What was written since the last call, None if nothing was; costs microseconds then."""
+        return await self._watch.run(self._changes)
+
+    def _changes(self, source: Source) -> Changes | None:
+        version = source.data_version()
+        if version == self._version:
+            return None
+        self._version = version
+        before, rev = self._rev, source.last_rev()
+        rows = [] if rev == before else source.conversations_since(before, self.project)
+        self._rev = max([rev, *(row.rev for row in rows)])
+        return Changes(self._rev, rows)
+
+    async def close(self) -> None:
+        """Close every reader in its own thread, then end the threads."""
+        await asyncio.gather(*(lane.close() for lane in (self._query, self._rows, self._detail, self._watch)))
+
+
+class _Lane:
+    """A thread and its reader, opened with the first read."""
+
+    def __init__(self, name: str, open_source: Callable[[], Source]) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"tui-{name}")
+        self._open = open_source
+        self._source: Source | None = None
+
+    async def run[T](self, read: Callable[[Source], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, read)
+
+    def _read[T](self, read: Callable[[Source], T]) -> T:
+        if self._source is None:
+            self._source = self._open()
+        return read(self._source)
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._close)
+        self._pool.shutdown(wait=False)
+
+    def _close(self) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+
+def _listing(source: Source, where: Filter | None, project: str | None, now_us: int) -> Listing:
+    seqs = source.conversation_seqs(where, project)
+    totals = source.totals(project)
+    elsewhere = source.totals(None).conversations if project is not None and not totals.conversations else 0
+    return Listing(seqs, totals, _recording(source, project, now_us), elsewhere)
+
+
+def _recording(source: Source, project: str | None, now_us: int) -> bool:
+    runs = source.runs(project, 1)
+    if not runs or runs[0].ended_at_us is not None:
+        return False
+    last_us = max([runs[0].started_at_us, *(row.started_at_us for row in source.interactions(None, project, 1, 0))])
+    return now_us - last_us < KILLED_AFTER_US
+
+
+def _detail(source: Source, row: InteractionRow, family: Sequence[InteractionRow]) -> Detail:
+    record = None if row.ghost else _record(source, row.key)
+    if record is None:
+        return Detail(row, None)
+    calls: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
+    if row.parent_key and any(_is_result(step) for step in record["input"]):
+        parent = next((other for other in family if other.key == row.parent_key and not other.ghost), None)
+        for step in _steps(source, parent, "output"):
+            if str(step.get("type", "")).endswith("_call") and step.get("id"):
+                calls[str(step["id"])] = step
+    if row.tools:
+        children = [other for other in family if other.parent_key == row.key]
+        for child in children[:MAX_NEIGHBOURS]:
+            for step in _steps(source, child, "input"):
+                if _is_result(step):
+                    results.setdefault(str(step.get("call_id")), step)
+    return Detail(row, record, calls, results)
+
+
+def _is_result(step: dict[str, Any]) -> bool:
+    return str(step.get("type", "")).endswith("_result")
+
+
+def _steps(source: Source, row: InteractionRow | None, side: str) -> list[dict[str, Any]]:
+    record = None if row is None else _record(source, row.key)
+    return [] if record is None else list(record[side])
+
+
+def _record(source: Source, key: str) -> dict[str, Any] | None:
+    try:
+        return source.record(key)
+    except StoreError:
+        return None

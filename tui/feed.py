@@ -1,0 +1,92 @@
+"""Reads that the screen asked for: each runs as a worker and posts what it found, or why it could not."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Awaitable, Callable
+
+from textual.dom import DOMNode
+from textual.message import Message
+
+from tracer.errors import StoreError
+from tracer.store.filters import Filter
+from tracer.store.rows import InteractionRow
+from tui.data import Door
+from tui.messages import DetailLoaded, ListLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
+from tui.outline import outline
+
+DEBOUNCE_SECONDS = 0.04
+"""How long a cursor rests before what it is on is read."""
+
+
+class Feed:
+    """Starts workers at `target`. A newer request of the same kind replaces one that still runs."""
+
+    def __init__(self, target: DOMNode, door: Door, now_us: Callable[[], int]) -> None:
+        self._target = target
+        self._door = door
+        self._now_us = now_us
+        self._looking = False
+
+    def load_list(self, where: Filter | None, *, again: bool = False) -> None:
+        """Which conversations match -> ListLoaded."""
+
+        async def read() -> Message:
+            # Before the list, so that nothing written in between is missed.
+            await self._door.start_watching()
+            return ListLoaded(where, await self._door.listing(where, self._now_us()), again)
+
+        self._start(read, "list")
+
+    def load_page(self, seqs: array[int]) -> None:
+        """Rows -> PageLoaded."""
+
+        async def read() -> Message:
+            return PageLoaded(seqs, await self._door.conversations(seqs))
+
+        self._start(read, "page", exclusive=False)
+
+    def load_tree(self, root_key: str, *, rested: bool = False) -> None:
+        """A conversation -> TreeLoaded; at once if the cursor has `rested`."""
+
+        async def read() -> Message:
+            await asyncio.sleep(0 if rested else DEBOUNCE_SECONDS)
+            return TreeLoaded(root_key, outline(await self._door.tree(root_key)))
+
+        self._start(read, "tree")
+
+    def load_detail(self, row: InteractionRow, family: list[InteractionRow], *, rested: bool = False) -> None:
+        """An interaction -> DetailLoaded; at once if the cursor has `rested`."""
+
+        async def read() -> Message:
+            await asyncio.sleep(0 if rested else DEBOUNCE_SECONDS)
+            return DetailLoaded(await self._door.detail(row, family))
+
+        self._start(read, "detail")
+
+    def look(self) -> None:
+        """What was written since the last look -> StoreChanged, nothing if nothing was or a look still runs."""
+
+        async def read() -> Message | None:
+            try:
+                changes = await self._door.changes()
+            finally:
+                self._looking = False
+            return None if changes is None else StoreChanged(changes)
+
+        # Never cancelled half-way: a look moves the mark from which the next one reads.
+        if not self._looking:
+            self._looking = True
+            self._start(read, "look", exclusive=False)
+
+    def _start(self, read: Callable[[], Awaitable[Message | None]], group: str, *, exclusive: bool = True) -> None:
+        self._target.run_worker(self._report(read), group=group, exclusive=exclusive)
+
+    async def _report(self, read: Callable[[], Awaitable[Message | None]]) -> None:
+        try:
+            found = await read()
+        except StoreError as error:
+            found = ReadFailed(str(error))
+        if found is not None:
+            self._target.post_message(found)

@@ -1,0 +1,59 @@
+"""The first line: where the data is from, whether it is being written, how much there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+
+from tui.data import Listing
+from tui.text import clean, cut, money
+from tui.theme import S
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What holds for one start of the screen."""
+
+    db: str
+    """The database's file name."""
+    project: str | None
+    """None for all projects."""
+
+
+def header(
+    facts: Facts,
+    listing: Listing | None,
+    *,
+    shown: int,
+    filter_text: str = "",
+    follow: bool = False,
+    unseen: int = 0,
+    trail: Sequence[tuple[str, bool]] = (),
+) -> tuple[list[Segment], list[Segment]]:
+    """Left and right part. `trail` are the panes of a narrow screen, the current one marked."""
+    left = [Segment(" ◆ ", S.focus)]
+    if trail:
+        for name, current in trail:
+            left += [Segment(" ▸ " if len(left) > 1 else "", S.faint), Segment(name, S.strong if current else S.faint)]
+    else:
+        left += [Segment("tracer", S.bright), Segment(f"   {clean(facts.db)}", S.muted)]
+        left += [Segment(" ▸ ", S.faint), Segment(clean(facts.project or "all projects"), S.strong)]
+    if filter_text:
+        left += [Segment("   / ", S.key), Segment(cut(clean(filter_text), 40), S.key)]
+    right: list[Segment] = []
+    if unseen:
+        right += [Segment(f" ▲ {unseen} new ", S.badge), Segment(" ")]
+    if follow:
+        right += [Segment(" FOLLOW ", S.follow), Segment(" ")]
+    if listing is None:
+        return left, [*right, Segment(" reading … ", S.muted)]
+    if listing.recording:
+        right += [Segment(" ● LIVE ", S.live), Segment(" ")]
+    total = listing.totals.conversations
+    of = f"{shown:,} of {max(total, shown):,}" if filter_text else f"{shown:,}"
+    right.append(Segment(f" {of} conversation{'' if of == '1' else 's'} ", S.muted))
+    if listing.totals.cost_nano is not None:
+        right.append(Segment(f" {money(listing.totals.cost_nano)} ", S.money))
+    return left, right

@@ -1,0 +1,60 @@
+"""What workers report. A worker never touches a widget: it posts one of these, and one handler changes the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from tracer.store.filters import Filter
+from tracer.store.rows import ConversationRow
+from tui.data import Changes, Detail, Listing
+from tui.outline import Branch
+
+
+@dataclass
+class ListLoaded(Message):
+    """Which conversations match."""
+
+    where: Filter | None
+    listing: Listing
+    again: bool
+    """The same question as before, asked again after writes."""
+
+
+@dataclass
+class PageLoaded(Message):
+    """Rows for a page of the list."""
+
+    seqs: Sequence[int]
+    rows: list[ConversationRow]
+
+
+@dataclass
+class TreeLoaded(Message):
+    """A conversation's tree."""
+
+    root_key: str
+    nodes: list[Branch]
+
+
+@dataclass
+class DetailLoaded(Message):
+    """An interaction, whole."""
+
+    detail: Detail
+
+
+@dataclass
+class StoreChanged(Message):
+    """Something was written."""
+
+    changes: Changes
+
+
+@dataclass
+class ReadFailed(Message):
+    """The database could not be read; `text` says why."""
+
+    text: str

@@ -1,0 +1,206 @@
+"""Blocks -> lines, at a width. Pure, and run in a worker thread: rendering Markdown is the slow part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import ClassVar
+
+from markdown_it import MarkdownIt
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
+from rich.markdown import Heading, Markdown, MarkdownElement
+from rich.segment import Segment
+from rich.style import Style
+from rich.theme import Theme
+
+from tui.blocks import Block, Kind, Part
+from tui.text import clean, cut, lines_of, wrap
+from tui.theme import S
+
+MAX_MARKDOWN = 64_000
+"""Longer texts are shown as they are: Rich needs a second for each quarter of a million characters."""
+MAX_LINES = 4_000
+"""Lines of one part; `tracer show` prints the rest."""
+FOLDED_LINES: dict[Kind, int] = {"call": 14, "result": 14, "unknown": 8, "user": 40}
+"""How much of a long body is shown before it is opened."""
+
+_HEADS: dict[Kind, tuple[str, Style]] = {
+    "user": ("", S.user),
+    "model": ("", S.model),
+    "thought": ("", S.thought),
+    "call": ("⚙ ", S.tool_strong),
+    "result": ("⚙ ", S.tool_strong),
+    "error": ("✖ ", S.failed_strong),
+    "unknown": ("? ", S.strong),
+    "note": ("", S.strong),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A drawn line, and the block it belongs to."""
+
+    segments: list[Segment]
+    block: int | None = None
+    text: str = ""
+    """What it says, for the tests and the clipboard."""
+
+
+type Body = list[list[Segment]]
+
+
+def bodies(blocks: Sequence[Block], width: int) -> list[Body]:
+    """The body lines of every block, indented, whole."""
+    return [[line for part in block.parts for line in _part(block, part, width - 3)] for block in blocks]
+
+
+def lines(
+    blocks: Sequence[Block], bodies: Sequence[Body], width: int, opened: Mapping[int, bool], *, thoughts: bool
+) -> list[Line]:
+    """The transcript with its folds: `opened` overrules block by block, `thoughts` opens every thought."""
+    shown: list[Line] = []
+    for index, (block, body) in enumerate(zip(blocks, bodies, strict=True)):
+        whole = opened.get(index, thoughts if block.kind == "thought" else False)
+        limit = 0 if block.kind == "thought" else FOLDED_LINES.get(block.kind, MAX_LINES)
+        # Folding two lines into one that says so helps nobody.
+        folded = not whole and len(body) > (limit + 2 if limit else 0)
+        foldable = folded or (whole and len(body) > limit)
+        shown.append(_head(index, block, body, width, folded=folded, foldable=foldable))
+        shown += [_line([Segment("  "), *line], index) for line in (body[:limit] if folded else body)]
+        if folded and limit:
+            more = Segment(f"  ⋯ {len(body) - limit:,} more lines", S.faint)
+            shown.append(_line([more], index))
+        shown.append(Line([]))
+    return shown
+
+
+def _line(segments: list[Segment], block: int | None) -> Line:
+    return Line(segments, block, "".join(segment.text for segment in segments))
+
+
+def _head(index: int, block: Block, body: Body, width: int, *, folded: bool, foldable: bool) -> Line:
+    sign, style = _HEADS[block.kind]
+    segments = [Segment("▍", style), Segment(sign + clean(block.title), style)]
+    if block.note:
+        segments.append(Segment("  " + clean(block.note), S.faint))
+    if block.kind == "thought" and body:
+        segments.append(Segment("  ▸ " if folded else "  ▾ ", S.faint))
+        if folded:
+            room = width - sum(cell_len(segment.text) for segment in segments) - 1
+            segments.append(Segment(cut("".join(segment.text for segment in body[0]).strip(), room), S.thought_text))
+    elif foldable:
+        segments.append(Segment("  ▸" if folded else "  ▾", S.faint))
+    return _line(segments, index)
+
+
+def _part(block: Block, part: Part, width: int) -> Iterator[list[Segment]]:
+    for number, line in enumerate(_drawn(block, part, width - len(part.lead))):
+        if number >= MAX_LINES:
+            yield [Segment("⋯ too long for the screen; `tracer show` prints all of it", S.faint)]
+            return
+        if not part.lead:
+            yield line
+        elif number == 0:
+            yield [Segment(part.lead, S.failed if part.failed else S.tool), *line]
+        else:
+            yield [Segment(" " * len(part.lead)), *line]
+
+
+def _drawn(block: Block, part: Part, width: int) -> Iterable[list[Segment]]:
+    if part.form == "markdown" and block.kind in ("model", "thought") and len(part.text) <= MAX_MARKDOWN:
+        return _markdown(part.text, width, S.thought_text if block.kind == "thought" else S.plain)
+    if part.form == "json":
+        return _json(part.text, width)
+    if part.form == "media":
+        return [[Segment("▣ ", S.thought), Segment(piece, S.plain)] for piece in wrap(clean(part.text), width - 2)]
+    style = S.failed if part.failed else S.muted if block.kind == "note" else S.plain
+    return ([Segment(piece, style)] for line in lines_of(part.text) for piece in wrap(line, width))
+
+
+_JSON = re.compile(
+    r'(?P<key>"(?:[^"\\]|\\.)*"(?=\s*:))|(?P<string>"(?:[^"\\]|\\.)*"?)|(?P<word>-?\d[\d.eE+-]*|true|false|null)'
+)
+_JSON_STYLES = {"key": S.muted, "string": S.plain, "word": S.money}
+
+
+def _json(text: str, width: int) -> Iterator[list[Segment]]:
+    for line in lines_of(text):
+        indent = min(len(line) - len(line.lstrip(" ")), width // 2)
+        for number, piece in enumerate(wrap(line, width)):
+            hanging = " " * (indent + 2) if number else ""
+            for rest in wrap(hanging + piece, width) if number else (piece,):
+                yield _json_line(rest)
+
+
+def _json_line(line: str) -> list[Segment]:
+    segments, done = [], 0
+    for match in _JSON.finditer(line):
+        if match.start() > done:
+            segments.append(Segment(line[done : match.start()], S.faint))
+        segments.append(Segment(match.group(), _JSON_STYLES[match.lastgroup or "string"]))
+        done = match.end()
+    if done < len(line):
+        segments.append(Segment(line[done:], S.faint))
+    return segments
+
+
+_MARKDOWN_THEME = Theme(
+    {
+        "markdown.code": Style(color=S.money.color),
+        "markdown.code_block": S.plain,
+        "markdown.h1": S.bright,
+        "markdown.h2": S.bright,
+        "markdown.h3": S.strong,
+        "markdown.h4": S.strong,
+        "markdown.item.bullet": S.focus,
+        "markdown.item.number": S.focus,
+        "markdown.link": S.focus,
+        "markdown.link_url": S.muted,
+        "markdown.block_quote": S.muted,
+        "markdown.hr": S.line,
+        "markdown.table.border": S.line,
+        "markdown.table.header": S.strong,
+    }
+)
+# HTML off: Rich drops HTML tokens, and an answer must not lose its tags.
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+
+
+class _LeftHeading(Heading):
+    LEVEL_ALIGN: ClassVar[dict[str, JustifyMethod]] = {}
+
+
+class _Markdown(Markdown):
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {**Markdown.elements, "heading_open": _LeftHeading}
+
+    def __init__(self, text: str, style: Style) -> None:
+        super().__init__("", code_theme="github-dark", hyperlinks=False, style=style)
+        self.markup = text
+        self.parsed = _PARSER.parse(text)
+
+
+def _markdown(text: str, width: int, style: Style) -> Iterator[list[Segment]]:
+    if not text.strip():
+        return
+    console = Console(
+        file=StringIO(), width=max(width, 10), color_system="truecolor", force_terminal=True, theme=_MARKDOWN_THEME
+    )
+    drawn = console.render_lines(_Markdown("\n".join(lines_of(text)), style), pad=False)
+    yield from _tight([[segment for segment in line if not segment.control] for line in drawn])
+
+
+def _tight(drawn: Body) -> Body:
+    """Without empty lines at the edges, and with one where Rich leaves several; those of code blocks stay."""
+    kept: Body = []
+    for line in drawn:
+        empty = not any(segment.text.strip() or (segment.style and segment.style.bgcolor) for segment in line)
+        if not empty:
+            kept.append(line)
+        elif kept and kept[-1]:
+            kept.append([])
+    while kept and not kept[-1]:
+        kept.pop()
+    return kept

@@ -1,0 +1,73 @@
+"""The one-line bars: the header, a pane's title, the footer's hints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.text import clean
+from tui.theme import S
+from tui.widgets.virtual_list import Hint, VirtualList
+
+
+class Bar(Widget):
+    """One line: segments at the left, segments at the right, as much as fits (the right side wins)."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._left: Sequence[Segment] = ()
+        self._right: Sequence[Segment] = ()
+
+    def say(self, left: Sequence[Segment], right: Sequence[Segment] = ()) -> None:
+        """Show these from now on."""
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The bar's only line."""
+        width = self.size.width
+        right = Strip(self._right)
+        left = Strip(self._left).adjust_cell_length(max(0, width - right.cell_length))
+        return Strip([*left, *right]).adjust_cell_length(width).apply_style(self.rich_style)
+
+    @property
+    def text(self) -> str:
+        """What it says, left and right."""
+        return "".join(segment.text for segment in (*self._left, *self._right))
+
+
+class PaneTitle(Widget):
+    """A pane's name, lit while it has the keyboard, and the names of its columns over them."""
+
+    def __init__(self, pane: VirtualList) -> None:
+        super().__init__()
+        self._pane = pane
+
+    def render_line(self, y: int) -> Strip:
+        """The title, from the pane as it is now."""
+        pane, width = self._pane, self.size.width
+        mark, style = ("▌", S.key) if pane.has_focus else (" ", S.muted)
+        left = Strip([Segment(mark, S.focus), Segment(pane.TITLE, style)])
+        columns = pane.column_titles(pane.size.width)
+        # The columns end where the scrollbar begins.
+        left = left.adjust_cell_length(max(left.cell_length, pane.size.width - cell_len(columns)))
+        return Strip([*left, Segment(columns, S.faint)]).adjust_cell_length(width).apply_style(self.rich_style)
+
+
+class HintBar(Bar):
+    """What the keys of the focused pane do; what the last key did stands there until the next one."""
+
+    def show(self, hints: Sequence[Hint], said: str = "") -> None:
+        """At most eight hints, or a sentence."""
+        if said:
+            self.say([Segment(" " + clean(said), S.plain)])
+            return
+        segments: list[Segment] = []
+        for key, does in hints[:8]:
+            segments += [Segment(f" {key} ", S.key), Segment(f"{does} ", S.muted)]
+        self.say(segments)

@@ -1,0 +1,160 @@
+"""The transcript of one interaction: a head that sums it up, then its blocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from tui.blocks import Block, blocks
+from tui.data import Detail
+from tui.summary import head
+from tui.transcript import Body, Line, bodies, lines
+from tui.widgets.virtual_list import Hint, VirtualList
+
+
+class StepsPane(VirtualList):
+    """What was asked, thought, called and answered. Thoughts are folded until `t` or enter opens them."""
+
+    TITLE = "Interaction"
+    HINTS: ClassVar[tuple[Hint, ...]] = (
+        ("↵", "fold"),
+        ("t", "thoughts"),
+        ("{ }", "blocks"),
+        ("h", "back"),
+        ("F", "follow"),
+        ("y", "copy id"),
+        ("?", "keys"),
+        ("q", "quit"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_curly_bracket", "block(1)", "next block", show=False),
+        Binding("left_curly_bracket", "block(-1)", "block before", show=False),
+        Binding("space", "open", "fold", show=False),
+    ]
+
+    @dataclass
+    class LaidOut(Message):
+        """The blocks of a detail, drawn for a width."""
+
+        detail: Detail
+        width: int
+        blocks: list[Block]
+        bodies: list[Body]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.detail: Detail | None = None
+        self.lines: list[Line] = []
+        self.thoughts_open = False
+        self.following = False
+        self._opened: dict[int, bool] = {}
+        self._blocks: list[Block] = []
+        self._bodies: list[Body] = []
+        self._drawn: tuple[Detail, int] | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The key of the interaction shown or about to be."""
+        return None if self.detail is None else self.detail.row.key
+
+    def show(self, detail: Detail | None) -> None:
+        """Draw an interaction; a newer version of the one shown keeps cursor and folds."""
+        if detail is None or detail.row.key != self.key:
+            self._opened = {}
+        self.detail = detail
+        if detail is None:
+            self._drawn, self.lines = None, []
+            self.set_total(0)
+            return
+        self._lay_out()
+
+    def on_resize(self) -> None:
+        """Text wraps anew at another width."""
+        super().on_resize()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.size.width
+        if self.detail is not None and width > 0 and self._drawn != (self.detail, width):
+            self.run_worker(self._draw_blocks(self.detail, width), group="layout", exclusive=True)
+
+    async def _draw_blocks(self, detail: Detail, width: int) -> None:
+        shown = blocks(detail)
+        drawn = await asyncio.to_thread(bodies, shown, width)
+        self.post_message(self.LaidOut(detail, width, shown, drawn))
+
+    def on_steps_pane_laid_out(self, message: LaidOut) -> None:
+        """Put the drawn blocks on the screen."""
+        if message.detail is not self.detail:
+            return
+        same = self._drawn is not None and self._drawn[0].row.key == message.detail.row.key
+        self._drawn = (message.detail, message.width)
+        self._blocks, self._bodies = message.blocks, message.bodies
+        self._fold()
+        if self.following:
+            self.move_to(self.total - 1)
+        elif not same:
+            self.move_to(0)
+            self.scroll_to(y=0, animate=False, force=True)
+
+    def _fold(self) -> None:
+        if self._drawn is None:
+            return
+        detail, width = self._drawn
+        body = lines(self._blocks, self._bodies, width, self._opened, thoughts=self.thoughts_open)
+        self.lines = [*(Line(segments) for segments in head(detail, width)), *body]
+        self.set_total(len(self.lines))
+
+    def toggle_thoughts(self) -> bool:
+        """Open or fold every thought; returns whether they are open now."""
+        self.thoughts_open = not self.thoughts_open
+        for index, block in enumerate(self._blocks):
+            if block.kind == "thought":
+                self._opened.pop(index, None)
+        self._fold_around(self._block_here())
+        return self.thoughts_open
+
+    def action_open(self) -> None:
+        """Open or fold the block under the cursor."""
+        self.take_count()
+        here = self._block_here()
+        if here is not None:
+            is_open = self._opened.get(here, self.thoughts_open if self._blocks[here].kind == "thought" else False)
+            self._opened[here] = not is_open
+            self._fold_around(here)
+
+    def action_block(self, step: int) -> None:
+        """To the head of another block."""
+        heads = self._heads()
+        for _ in range(self.take_count() or 1):
+            later = [y for y in heads if y > self.cursor] if step > 0 else [y for y in heads if y < self.cursor][::-1]
+            if later:
+                self.move_to(later[0], by_user=True)
+
+    def _heads(self) -> Sequence[int]:
+        before: int | None = None
+        heads = []
+        for y, line in enumerate(self.lines):
+            if line.block is not None and line.block != before:
+                heads.append(y)
+            before = line.block
+        return heads
+
+    def _block_here(self) -> int | None:
+        return self.lines[self.cursor].block if self.lines else None
+
+    def _fold_around(self, block: int | None) -> None:
+        self._fold()
+        if block is not None:
+            self.move_to(next(y for y, line in enumerate(self.lines) if line.block == block))
+        self.refresh()
+
+    def draw(self, index: int, part: int, width: int) -> list[Segment]:
+        """A line as it was laid out."""
+        return self.lines[index].segments

@@ -1,0 +1,202 @@
+"""A list that draws only the lines in view: no widget, markup or table per row, no animation.
+
+A subclass says how many rows there are (`set_total`), how many lines each takes (`lines_per_row`) and draws one
+line of one row (`draw`). A cursor move within the view repaints the two rows that changed and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.theme import S
+
+type Hint = tuple[str, str]
+"""A key and what it does, for the footer."""
+
+
+class VirtualList(ScrollView, can_focus=True):
+    """Rows over something that may be far larger than what is in memory."""
+
+    HINTS: ClassVar[tuple[Hint, ...]] = ()
+    TITLE: ClassVar[str] = ""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("ctrl+d", "page(0.5)", "half a page down", show=False),
+        Binding("ctrl+u", "page(-0.5)", "half a page up", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "a page down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "a page up", show=False),
+        Binding("home,g", "go(0)", "first row", show=False),
+        Binding("end,G", "go(-1)", "last row", show=False),
+        Binding("enter", "open", "open", show=False),
+        *(Binding(str(digit), f"digit({digit})", show=False) for digit in range(10)),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor went to another row."""
+
+        sender: VirtualList
+        index: int
+        by_user: bool
+
+        @property
+        def control(self) -> VirtualList:
+            """The list, so that handlers can select by id."""
+            return self.sender
+
+    @dataclass
+    class Opened(Message):
+        """Enter, or a click on the row that already had the cursor."""
+
+        sender: VirtualList
+        index: int
+
+        @property
+        def control(self) -> VirtualList:
+            """The list, so that handlers can select by id."""
+            return self.sender
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.cursor = 0
+        self.total = 0
+        self._repeat = 0
+
+    # What a subclass fills in.
+
+    def lines_per_row(self, width: int) -> int:
+        """Lines of every row at this width."""
+        return 1
+
+    def draw(self, index: int, part: int, width: int) -> list[Segment]:
+        """Line `part` of row `index`, at most `width` cells; any more is cut off."""
+        raise NotImplementedError
+
+    def blank(self, y: int, width: int) -> list[Segment]:
+        """What stands on line `y` below the last row."""
+        return []
+
+    def column_titles(self, width: int) -> str:
+        """Names over the columns, if there are any."""
+        return ""
+
+    # The rows.
+
+    @property
+    def row_height(self) -> int:
+        """Lines of every row now."""
+        return self.lines_per_row(self.size.width)
+
+    def set_total(self, total: int) -> None:
+        """There are now `total` rows; the cursor stays on its index as far as there is one."""
+        self.total = total
+        self.cursor = max(0, min(self.cursor, total - 1))
+        self._resize_rows()
+        self.refresh()
+
+    def move_to(self, index: int, *, by_user: bool = False) -> None:
+        """Put the cursor on a row and bring it into view; says `Moved` if it is another one."""
+        index = max(0, min(index, self.total - 1))
+        before, self.cursor = self.cursor, index
+        self.show_row(index)
+        if index != before:
+            self.refresh_row(before)
+            self.refresh_row(index)
+            self.post_message(self.Moved(self, index, by_user))
+
+    def show_row(self, index: int) -> None:
+        """Scroll as little as brings the row into view."""
+        height, page = self.row_height, self.size.height
+        top, offset = index * height, self.scroll_offset.y
+        if top < offset:
+            self.scroll_to(y=top, animate=False, force=True)
+        elif top + height > offset + page:
+            self.scroll_to(y=top + height - page, animate=False, force=True)
+
+    def refresh_row(self, index: int) -> None:
+        """Draw one row again."""
+        height = self.row_height
+        self.refresh_lines(index * height, height)
+
+    # Drawing.
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the view; Textual asks only for those that changed."""
+        width, ground = self.size.width, self.rich_style
+        index, part = divmod(self.scroll_offset.y + y, self.row_height)
+        if index >= self.total:
+            return Strip(self.blank(y, width)).adjust_cell_length(width).apply_style(ground)
+        strip = Strip(self.draw(index, part, width)).adjust_cell_length(width)
+        if index != self.cursor:
+            return strip.apply_style(ground)
+        if not self.has_focus:
+            return strip.apply_style(S.cursor_idle)
+        return Strip([Segment("▌", S.focus), *strip.crop(1, width)], width).apply_style(S.cursor)
+
+    def _resize_rows(self) -> None:
+        self.virtual_size = Size(self.size.width, self.total * self.row_height)
+
+    def on_resize(self) -> None:
+        """Lay the rows out for the new width."""
+        self._resize_rows()
+        self.show_row(self.cursor)
+
+    def on_focus(self) -> None:
+        """The cursor row looks different with the keyboard on it."""
+        self.refresh_row(self.cursor)
+
+    def on_blur(self) -> None:
+        """The cursor row looks different without the keyboard."""
+        self.refresh_row(self.cursor)
+
+    # Keys and mouse.
+
+    def action_digit(self, digit: int) -> None:
+        """Collect a count for the next movement."""
+        self._repeat = min(self._repeat * 10 + digit, 1_000_000_000)
+
+    def take_count(self) -> int:
+        """The count typed before a movement, 0 if none; it holds for one movement."""
+        repeat, self._repeat = self._repeat, 0
+        return repeat
+
+    def action_move(self, step: int) -> None:
+        """Up or down, as often as the count says."""
+        self.move_to(self.cursor + step * (self.take_count() or 1), by_user=True)
+
+    def action_page(self, part: float) -> None:
+        """Up or down by a part of what is in view."""
+        rows = max(1, int(self.size.height // self.row_height * abs(part)))
+        self.move_to(self.cursor + (rows if part > 0 else -rows) * (self.take_count() or 1), by_user=True)
+
+    def action_go(self, end: int) -> None:
+        """To the first or last row, or to the row whose number was typed."""
+        row = self.take_count()
+        self.move_to(row - 1 if row else (0 if end == 0 else self.total - 1), by_user=True)
+
+    def action_open(self) -> None:
+        """Say that the cursor row is to be opened."""
+        self._repeat = 0
+        if self.total:
+            self.post_message(self.Opened(self, self.cursor))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses a row, a click on the chosen one opens it."""
+        index = (self.scroll_offset.y + event.y) // self.row_height
+        if not 0 <= index < self.total:
+            return
+        if index == self.cursor:
+            self.post_message(self.Opened(self, index))
+        else:
+            self.move_to(index, by_user=True)
