@@ -61,6 +61,22 @@ def arrange[T](
     return nodes
 
 
+def lanes[T](nodes: Iterable[Node[T]], *, tee: str = "├─", corner: str = "╰─", rail: str = "│ ") -> list[str]:
+    """Guide characters for arranged nodes in which a chain stays in its column and only a fork moves to the right.
+
+    So indentation means a branch, and a chat of a hundred turns does not leave the screen.
+    """
+    guides: list[str] = []
+    trunks: list[tuple[str, bool]] = []
+    for node in nodes:
+        del trunks[node.depth :]
+        trunk, forked = trunks[-1] if trunks else ("", False)
+        guides.append(trunk + (corner if node.last else tee) if forked else trunk)
+        inner = trunk + (" " * len(rail) if node.last else rail) if forked else trunk
+        trunks.append((inner, node.fork))
+    return guides
+
+
 def _draw[T](
     root: T, below: dict[Hashable, list[T]], key: Callable[[T], Hashable], drawn: set[Hashable], nodes: list[Node[T]]
 ) -> None:

@@ -157,9 +157,10 @@ class Linker:
         if not sums[0]:
             return None
         names = self.connection.execute(
-            f"""SELECT coalesce(model, agent) AS name FROM interaction WHERE {where} AND name IS NOT NULL
-            GROUP BY name ORDER BY min(started_at_us), name""",
-            values,
+            f"""SELECT name FROM (SELECT model AS name, started_at_us FROM interaction WHERE {where}
+                UNION ALL SELECT agent, started_at_us FROM interaction WHERE {where})
+            WHERE name IS NOT NULL GROUP BY name ORDER BY min(started_at_us), name""",
+            (*values, *values),
         )
         title = self.connection.execute(
             f"""SELECT prompt FROM interaction WHERE {where} AND (key = ? OR parent_key = ?)

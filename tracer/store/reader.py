@@ -107,6 +107,11 @@ class Reader:
                 found[row[0]] = ConversationRow(*row)
         return [found[seq] for seq in seqs if seq in found]
 
+    def conversations_of(self, root_key: str) -> list[ConversationRow]:
+        """The conversation under a root; none if the key is no root (any more)."""
+        rows = self._query(f"SELECT {_CONVERSATION} FROM conversation WHERE root_key = ? ORDER BY seq", [root_key])
+        return [ConversationRow(*row) for row in rows]
+
     def conversations_since(self, rev: int, project: str | None = None) -> list[ConversationRow]:
         """The conversations written after a `rev`, oldest first."""
         clause, values = _scoped(None, project)

@@ -1,0 +1,90 @@
+"""`tracer list`: interactions, newest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tracer.cli import output, rendering
+from tracer.cli.diagnostics import Exit, say
+from tracer.cli.scope import elsewhere, now_us, open_reader, read_filter, scoped
+
+if TYPE_CHECKING:
+    from tracer.store.rows import InteractionRow
+
+DEFAULT_LIMIT = 50
+_PROMPT_CELLS = 20
+
+
+@click.command("list", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("filters", metavar="[FILTER]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Whole records, one JSON object a line.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=0), default=DEFAULT_LIMIT, show_default=True, help="0: all."
+)
+@scoped
+def command(
+    filters: tuple[str, ...], as_json: bool, limit: int, db: str | None, project: str | None, all_projects: bool
+) -> int:
+    """List interactions, newest first.
+
+    A FILTER is name:value or text to search for; all must hold. not: turns one around.
+
+    \b
+      status:failed  model:flash  agent:research  tool:get_weather  id:v1_abc  key:0192  project:NAME
+      latency:5s..  cost:0.01..0.1  tokens:1000..  since:2h  tag:k=v  run:@last
+      has:thought|tool|error|answer|usage|cost|retry|poll|hop|parent
+      is:background|stream|failed|running|interrupted|truncated|fork|root|ghost
+      "free text"
+
+    \b
+      tracer list status:failed since:2h
+      tracer list model:flash not:has:tool --json | jq .usage
+    """
+    where = read_filter(filters)
+    reader, scope = open_reader(db, project, all_projects)
+    with reader:
+        rows = reader.interactions(where, scope, limit or None)
+        if not rows:
+            missing = f"no interaction matches {where.text!r}" if where.text else "no interaction found"
+            say(f"tracer: {missing}; {elsewhere(reader, scope, filtered=bool(where.text))}")
+            return Exit.FAILED
+        if not as_json:
+            output.write("\n".join(_table(rows, all_projects)))
+            return Exit.DONE
+        for row in rows:
+            if not row.ghost:
+                output.write_json(reader.record(row.key))
+    return Exit.DONE
+
+
+def _table(rows: list[InteractionRow], with_project: bool) -> list[str]:
+    now = now_us()
+    cells = [_cells(row, now, with_project) for row in rows]
+    widths = [max(map(rendering.width, column)) for column in zip(*cells, strict=True)]
+    available = rendering.line_width()
+    lines: list[str] = []
+    for row, values in zip(rows, cells, strict=True):
+        line = "  ".join(
+            value + " " * (wide - rendering.width(value)) for value, wide in zip(values, widths, strict=True)
+        )
+        prompt = rendering.one_line(row.prompt or row.answer)
+        if available is not None:
+            prompt = rendering.cut(prompt, max(_PROMPT_CELLS, available - rendering.width(line) - 2))
+        lines.append(f"{line}  {prompt}".rstrip())
+    return lines
+
+
+def _cells(row: InteractionRow, now: int, with_project: bool) -> list[str]:
+    tokens = "" if row.total_tokens is None else f"{rendering.count(row.total_tokens)} tok"
+    return [
+        row.key[: rendering.SHORT_KEY],
+        rendering.age(row.started_at_us, now),
+        f"{rendering.glyph(row.status, row.state, ghost=row.ghost)} {rendering.status_word(row.status, row.state)}",
+        rendering.one_line(row.agent or row.model or ""),
+        "" if row.duration_us is None else rendering.duration(row.duration_us),
+        tokens,
+        "" if row.cost_nano is None else rendering.money(row.cost_nano),
+        *([rendering.one_line(row.project)] if with_project else []),
+    ]

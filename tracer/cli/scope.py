@@ -1,0 +1,63 @@
+"""What the reading verbs share: which database, which project, and the ids they are given."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from tracer.errors import UsageError
+
+if TYPE_CHECKING:
+    from tracer.store.filters import Filter
+    from tracer.store.reader import Reader
+
+
+def scoped[F: Callable[..., object]](command: F) -> F:
+    """The options `--db`, `--project` and `--all-projects`."""
+    for option in (
+        click.option("--all-projects", is_flag=True, help="Not only this project's."),
+        click.option("--project", metavar="NAME", help="Another project than this folder's."),
+        click.option("--db", metavar="PATH", help="The database (else TRACER_DB, else the user's)."),
+    ):
+        command = option(command)
+    return command
+
+
+def open_reader(db: str | None, project: str | None, all_projects: bool) -> tuple[Reader, str | None]:
+    """A reader, and the project to look at: None for all."""
+    from tracer import settings
+    from tracer.store.reader import Reader
+
+    if project and all_projects:
+        raise UsageError("--project and --all-projects exclude each other: give one of them")
+    environ = {**os.environ, "TRACER_PROJECT": project} if project else os.environ
+    loaded = settings.load(db=db, environ=environ)
+    return Reader(loaded.db), None if all_projects else loaded.project
+
+
+def elsewhere(reader: Reader, project: str | None, *, filtered: bool = False) -> str:
+    """What to say after "nothing found": where to look, or how something gets there."""
+    there = sorted({row.project for row in reader.conversations(reader.conversation_seqs())})
+    if project is not None and set(there) - {project}:
+        names = ", ".join(repr(name) for name in there[:5] if name != project)
+        return f"other projects are here ({names}): try --all-projects"
+    if filtered and there:
+        return "see what there is without the filter"
+    return "record a program with `tracer run -- CMD`"
+
+
+def read_filter(words: Sequence[str]) -> Filter:
+    """The filter that the words of a command line mean. A word with spaces and no `name:` in it is searched as one."""
+    from tracer.store.filters import parse
+
+    whole = " ".join(f'"{word}"' if " " in word and ":" not in word and '"' not in word else word for word in words)
+    return parse(whole, now_us=now_us())
+
+
+def now_us() -> int:
+    """The present, in Unix microseconds."""
+    return time.time_ns() // 1000

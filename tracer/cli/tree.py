@@ -1,0 +1,121 @@
+"""`tracer tree`: conversations as trees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tracer.cli import output, rendering
+from tracer.cli.diagnostics import Exit, say
+from tracer.cli.scope import elsewhere, now_us, open_reader, scoped
+
+if TYPE_CHECKING:
+    from tracer.store.reader import Reader
+    from tracer.store.rows import ConversationRow, InteractionRow
+    from tracer.tree import Node
+
+DEFAULT_LIMIT = 20
+PROMPT_CELLS = 72
+"""Cells of a prompt where there is no terminal to fill."""
+
+
+@click.command("tree", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("id_", metavar="[ID]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Whole records in the tree's order, one JSON object a line.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    help="Conversations; 0: all.",
+)
+@scoped
+def command(id_: str | None, as_json: bool, limit: int, db: str | None, project: str | None, all_projects: bool) -> int:
+    """Show the conversations of the project as trees, the newest last; with ID only the one it is in.
+
+    ID is any unique prefix of a key or id, or @last. A chain of turns stays in its column, a fork branches off.
+
+    \b
+      ● completed  ◐ running  ◌ queued  ◆ waits for the app  ✗ failed  ⊘ cancelled  ▲ incomplete or cut
+      ○ was only named as previous_interaction_id and never recorded
+    """
+    reader, scope = open_reader(db, project, all_projects)
+    with reader:
+        if id_ is None:
+            chosen = reader.conversations(reader.conversation_seqs(None, scope)[: limit or None])
+        else:
+            chosen = reader.conversations_of(reader.interaction(reader.resolve(id_, scope)).root_key)
+        if not chosen:
+            say(f"tracer: no conversation found; {elsewhere(reader, scope)}")
+            return Exit.FAILED
+        for place, conversation in enumerate(reversed(chosen)):
+            nodes = _nodes(reader, conversation)
+            if as_json:
+                for node in nodes:
+                    if not node.row.ghost:
+                        output.write_json(reader.record(node.row.key))
+            else:
+                blank = [""] if place else []
+                output.write("\n".join([*blank, _headline(conversation, all_projects), *_lines(nodes)]))
+    return Exit.DONE
+
+
+def _nodes(reader: Reader, conversation: ConversationRow) -> list[Node[InteractionRow]]:
+    from tracer.tree import arrange
+
+    return arrange(
+        reader.tree(conversation.root_key),
+        key=lambda row: row.key,
+        parent=lambda row: row.parent_key,
+        order=lambda row: (row.started_at_us, row.key),
+    )
+
+
+def _headline(conversation: ConversationRow, with_project: bool) -> str:
+    said = [
+        f"{conversation.interactions} interaction{'' if conversation.interactions == 1 else 's'}",
+        f"{conversation.failed} failed" if conversation.failed else "",
+        f"{conversation.running} running" if conversation.running else "",
+        f"{rendering.count(conversation.total_tokens)} tokens" if conversation.total_tokens else "",
+        rendering.money(conversation.cost_nano) if conversation.cost_nano is not None else "",
+        rendering.age(conversation.last_at_us, now_us()),
+    ]
+    where = f"{rendering.one_line(conversation.project)}: " if with_project else ""
+    return f"── {where}{', '.join(filter(None, said))}"
+
+
+def _lines(nodes: list[Node[InteractionRow]]) -> list[str]:
+    from tracer.tree import lanes
+
+    available = rendering.line_width()
+    lines: list[str] = []
+    for node, guide in zip(nodes, lanes(nodes), strict=True):
+        row = node.row
+        head = f"{guide}{rendering.glyph(row.status, row.state, ghost=row.ghost)} "
+        tail = _facts(row)
+        room = PROMPT_CELLS if available is None else available - rendering.width(head + tail) - 2
+        prompt = rendering.cut(_prompt(row), max(12, room))
+        lines.append(f"{head}{prompt}  {tail}".rstrip())
+    return lines
+
+
+def _prompt(row: InteractionRow) -> str:
+    if row.ghost:
+        return f"{rendering.one_line(row.id or '')} (never recorded)"
+    return rendering.one_line(row.prompt) or "(no input)"
+
+
+def _facts(row: InteractionRow) -> str:
+    facts = [
+        "" if row.status == "completed" or row.ghost else rendering.status_word(row.status, row.state),
+        rendering.one_line(row.error_code or ""),
+        rendering.one_line(row.agent or row.model or ""),
+        rendering.one_line(row.tools and f"→ {row.tools}"),
+        "" if row.total_tokens is None else f"{rendering.count(row.total_tokens)} tok",
+        "" if row.cost_nano is None else rendering.money(row.cost_nano),
+        "" if row.duration_us is None else rendering.duration(row.duration_us),
+        "" if row.ghost else row.key[: rendering.SHORT_KEY],
+    ]
+    return " · ".join(filter(None, facts))
