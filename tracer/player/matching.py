@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracer.events import Json, JsonObject
-from tracer.player.paths import JsonPath, parse_path, remove
+from tracer.player.paths import JsonPath, remove
 from tracer.player.reply import Call
 from tracer.wire import routes
 from tracer.wire.exchange import Exchange
@@ -89,11 +89,11 @@ ABSENT = type("Absent", (), {"__repr__": lambda _self: "(absent)"})()
 """Stands for a value that one side does not have."""
 
 
-def canonical(call: Call, *, ignore: Sequence[str] = (), recorded_id: Translate = str) -> Request:
+def canonical(call: Call, *, ignore: Sequence[JsonPath] = (), recorded_id: Translate = str) -> Request:
     """The canonical form of a redacted call.
 
-    `ignore` holds JSON paths into the body's canonical form, `input[0].content[*].text` or `$.labels`; what they name
-    is left out. `recorded_id` turns an issued id into the recorded one.
+    `ignore` holds paths into the body's canonical form, such as `input[0].content[*].text`; what they name is left
+    out. `recorded_id` turns an issued id into the recorded one.
     """
     method = call.method.upper()
     route = routes.match(method, call.path, call.query)
@@ -234,9 +234,8 @@ def _translated(value: Json, recorded_id: Translate) -> Json:
     return [_translated(item, recorded_id) for item in value] if isinstance(value, list) else value
 
 
-def _ignored(body: Json, ignore: Sequence[str]) -> Json:
-    paths: list[JsonPath] = [parse_path(path) for path in ignore]
-    for path in paths:
+def _ignored(body: Json, ignore: Sequence[JsonPath]) -> Json:
+    for path in ignore:
         body = remove(body, path)
     return body
 

@@ -18,6 +18,7 @@ from typing import Literal
 from tracer.errors import ReplayMiss, WireError
 from tracer.player import matching
 from tracer.player.matching import IdMap, Request
+from tracer.player.paths import parse_path
 from tracer.player.reissue import reissued
 from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.wire.exchange import Exchange, Headers, Outcome
@@ -77,11 +78,13 @@ class Tape:
         ids: IdMap | None = None,
     ) -> None:
         """`speed` 0 sends at once, 1 as recorded, N that much faster. `source` and `remedy` complete the text of a
-        miss: where was looked, and what to do about it. `ids` says which ids the app is given for the recorded ones."""
+        miss: where was looked, and what to do about it. `ids` says which ids the app is given for the recorded ones.
+        Raises UsageError for a wrong path in `ignore`.
+        """
         self.ids = ids if ids is not None else IdMap()
         self.played: list[Exchange] = []
         self._polls: Polls = polls
-        self._ignore = tuple(ignore)
+        self._ignore = [parse_path(path) for path in ignore]
         self._speed = speed
         self._source = source
         self._remedy = remedy
