@@ -1,0 +1,261 @@
+"""From the journal into the database: live behind a proxy, and over what dead processes left.
+
+`python -m tracer.capture.ingest --db PATH --journal FOLDER --own SET` is a child of the proxy: it follows the proxy's
+segment set, and ends when its standard input does and everything is in the database. A slow parser, a locked
+database or a crash in here cannot touch the traffic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import logging
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tracer.capture.child import CANNOT_WORK
+from tracer.capture.entries import RunEnded, RunStarted
+from tracer.capture.segments import SegmentSet, owner, set_names
+from tracer.capture.tail import SetTail
+from tracer.errors import JournalError, StoreError, TracerError
+from tracer.normalize import normalize
+from tracer.pricing import load_prices
+from tracer.store.writer import Writer
+from tracer.wire.exchange import Exchange
+
+_BATCH = 50
+_POLL_SECONDS = 0.05
+_RUNNING_SECONDS = 0.25
+_RETRY_SECONDS = 0.5
+_PATIENCE_SECONDS = 60.0
+
+_log = logging.getLogger("tracer.capture")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What `recover` found."""
+
+    sets: int
+    exchanges: int
+    in_use: tuple[str, ...]
+    """Sets that other processes own, each with what its lock file says of the owner."""
+
+
+class Ingester:
+    """Hands what tails bring to a writer, and deletes segments that are in the database."""
+
+    def __init__(self, writer: Writer, *, try_again: Callable[[], bool] = lambda: False) -> None:
+        """`try_again` is asked after a write that failed; it may wait, and says whether to repeat the write."""
+        self._writer = writer
+        self._try_again = try_again
+        self._running_at = 0.0
+        self._complained = False
+        self._refused = 0
+        self.exchanges = 0
+        """How many exchanges were stored to their end."""
+
+    def follow(self, tail: SetTail) -> bool:
+        """One look at a set that is being written; whether there was anything. Raises StoreError."""
+        busy = False
+        for news in tail.news():
+            busy = True
+            self._store_runs(news.runs)
+            self._store(news.finished)
+        now = time.monotonic()
+        if now - self._running_at >= _RUNNING_SECONDS:
+            grown = tail.changed()
+            self._apply(grown)
+            if grown:
+                self._running_at = now
+        for path in tail.spent():
+            path.unlink(missing_ok=True)
+            tail.forget(path)
+        return busy
+
+    def finish(self, owned: SegmentSet, tail: SetTail) -> None:
+        """Store the rest of a set whose writer is gone, then delete it. Raises StoreError; then nothing is deleted."""
+        for news in tail.news():
+            self._store_runs(news.runs)
+            self._store(news.finished)
+        self._store(tail.interrupted())
+        for path in tail.damaged():
+            kept = path.with_suffix(".damaged")
+            path.rename(kept)
+            _log.warning("the journal segment %r is damaged: it was read up to the damage and kept", str(kept))
+        if self._refused:
+            owned.release()
+            self._refused = 0
+        else:
+            owned.delete()
+
+    def _store_runs(self, runs: Sequence[RunStarted | RunEnded]) -> None:
+        for entry in runs:
+            self._repeatedly(functools.partial(self._store_run, entry))
+
+    def _store_run(self, entry: RunStarted | RunEnded) -> None:
+        if isinstance(entry, RunStarted):
+            self._writer.begin_run(entry.key, entry.project or "", entry.at_us, entry.command, entry.tags)
+        else:
+            self._writer.end_run(entry.key, entry.at_us, entry.exit_code)
+
+    def _store(self, exchanges: Sequence[Exchange]) -> None:
+        self._apply(exchanges)
+        self.exchanges += len(exchanges)
+
+    def _apply(self, exchanges: Sequence[Exchange]) -> None:
+        for start in range(0, len(exchanges), _BATCH):
+            batch = exchanges[start : start + _BATCH]
+            try:
+                self._repeatedly(functools.partial(self._writer.apply, batch))
+            except StoreError:
+                raise
+            except Exception:
+                if len(batch) > 1:
+                    for exchange in batch:
+                        self._apply([exchange])
+                else:
+                    self._refused += 1
+                    _log.exception("exchange %s could not be stored: it stays in the journal", batch[0].key)
+
+    def _repeatedly(self, write: Callable[[], None]) -> None:
+        while True:
+            try:
+                return write()
+            except StoreError as error:
+                if not self._complained:
+                    self._complained = True
+                    _log.warning("%s; what crosses meanwhile waits in the journal", error)
+                if not self._try_again():
+                    raise
+
+
+def recover(writer: Writer, folder: Path, *, patience: float = _PATIENCE_SECONDS) -> Recovered:
+    """Store and delete every set whose process is gone; waits for sets that a dying proxy's ingester is finishing."""
+    ingester = Ingester(writer)
+    deadline = time.monotonic() + patience
+    sets = 0
+    pending = set_names(folder)
+    in_use: list[str] = []
+    while pending:
+        in_use = []
+        waiting: list[str] = []
+        for name in pending:
+            owned = SegmentSet.take_over(folder, name)
+            if owned is not None:
+                ingester.finish(owned, SetTail(folder, name))
+                sets += 1
+            elif (said := owner(folder, name)).endswith("ingests"):
+                waiting.append(name)
+            elif said:
+                in_use.append(said)
+        if waiting and time.monotonic() > deadline:
+            in_use += [owner(folder, name) for name in waiting]
+            break
+        pending = waiting
+        if pending:
+            time.sleep(_POLL_SECONDS)
+    return Recovered(sets, ingester.exchanges, tuple(in_use))
+
+
+def _left_behind(ingester: Ingester, folder: Path, own: str) -> Iterator[None]:
+    # Sets of dead processes, one at a time, so that the live one is not kept waiting by a long backlog.
+    for name in set_names(folder):
+        if name == own:
+            continue
+        owned = SegmentSet.take_over(folder, name)
+        if owned is None:
+            continue
+        try:
+            ingester.finish(owned, SetTail(folder, name))
+        except JournalError as error:
+            _log.warning("%s", error)
+            owned.release()
+        yield
+
+
+def _serve(ingester: Ingester, folder: Path, own: str, parent: _Parent) -> None:
+    tail = SetTail(folder, own)
+    backlog = _left_behind(ingester, folder, own)
+    while True:
+        busy = ingester.follow(tail)
+        busy = next(backlog, ...) is None or busy
+        if parent.ended_within(0 if busy else _POLL_SECONDS):
+            break
+    owned = _take_over_patiently(folder, own)
+    if owned is not None:
+        ingester.finish(owned, tail)
+
+
+def _take_over_patiently(folder: Path, own: str) -> SegmentSet | None:
+    # Standard input may end a moment before the lock does, and somebody else may be faster to get it.
+    deadline = time.monotonic() + 5
+    while (folder / f"{own}.lock").exists() and time.monotonic() < deadline:
+        if (owned := SegmentSet.take_over(folder, own)) is not None:
+            return owned
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+class _Parent:
+    """The proxy, as seen from its child: it lives as long as standard input is open."""
+
+    def __init__(self) -> None:
+        self._ended_at: float | None = None
+
+    def ended_within(self, seconds: float) -> bool:
+        """Whether the parent has ended, at the latest after waiting this long."""
+        if self._ended_at is None:
+            ready, _, _ = select.select([sys.stdin], [], [], seconds)
+            if ready and not os.read(sys.stdin.fileno(), 1024):
+                self._ended_at = time.monotonic()
+        return self._ended_at is not None
+
+    def worth_waiting_for(self) -> bool:
+        """Wait a little before a failed write is repeated; once the parent has ended, not for ever."""
+        if self.ended_within(_RETRY_SECONDS) and self._ended_at is not None:
+            time.sleep(_RETRY_SECONDS)
+            return time.monotonic() - self._ended_at < _PATIENCE_SECONDS
+        return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The child process. Exit code 0, 1 if something stayed in the journal, CANNOT_WORK if it always will."""
+    parser = argparse.ArgumentParser(prog="python -m tracer.capture.ingest", description=__doc__)
+    parser.add_argument("--db", type=Path, required=True, help="the SQLite database")
+    parser.add_argument("--journal", type=Path, required=True, help="the folder of segments")
+    parser.add_argument("--own", required=True, help="the segment set of the process that started this one")
+    parser.add_argument("--tier", choices=["free", "paid"], help="how long the service keeps interactions")
+    parser.add_argument("--prices", type=Path, help="a file of prices")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(format="tracer: %(message)s", level=logging.WARNING)
+    os.nice(5)
+    parent = _Parent()
+    try:
+        writer = open_writer(options.db, tier=options.tier, prices=options.prices)
+    except TracerError as error:
+        _log.error("%s", error)
+        return CANNOT_WORK
+    try:
+        with writer:
+            _serve(Ingester(writer, try_again=parent.worth_waiting_for), options.journal, options.own, parent)
+    except TracerError as error:
+        _log.error("%s", error)
+        return 1
+    return 0
+
+
+def open_writer(db: Path, *, tier: Literal["free", "paid"] | None, prices: Path | None) -> Writer:
+    """A writer whose records know the project's tier and prices. Raises TracerError if either can't be read."""
+    table = load_prices(prices) if prices else None
+    return Writer(db, normalize=functools.partial(normalize, tier=tier, prices=table))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

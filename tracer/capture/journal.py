@@ -1,0 +1,142 @@
+"""The journal: what crossed, on disk before it is anywhere else.
+
+A segment is a header (`TRCRJRNL`, version as u16) and frames (`entries.py`). Unknown kinds are skipped, a torn tail
+is no frame. Bytes handed to the kernel survive the death of the process, so one write per frame is enough for that.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from tracer.capture.entries import HEAD, PREFIX, Entry, decode, encode
+from tracer.capture.segments import SegmentSet
+from tracer.errors import JournalError
+
+MAGIC = b"TRCRJRNL"
+VERSION = 1
+HEADER = MAGIC + struct.pack(">H", VERSION)
+SEGMENT_BYTES = 8 * 1024 * 1024
+
+
+class JournalWriter:
+    """Appends entries to this process's own set. Once open it never raises: what can't be written is reported once.
+
+    An exchange that lost a frame gets no further ones, so that no body with a hole in it looks whole.
+    """
+
+    def __init__(self, folder: Path, *, report: Callable[[str], None], segment_bytes: int = SEGMENT_BYTES) -> None:
+        """Makes the folder, the set and its first segment. Raises JournalError if that is impossible."""
+        self._report = report
+        self._segment_bytes = segment_bytes
+        self._descriptor = -1
+        self._size = 0
+        self._damaged: set[str] = set()
+        try:
+            self._segments = SegmentSet.create(folder)
+            self._rotate()
+        except OSError as error:
+            raise JournalError(f"the journal folder {str(folder)!r} can't be written: {error.strerror}") from error
+
+    @property
+    def name(self) -> str:
+        """The name of the segment set."""
+        return self._segments.name
+
+    def append(self, entry: Entry) -> None:
+        """One entry, one write; it is in the kernel's hands when this returns."""
+        if entry.key in self._damaged:
+            return
+        try:
+            if self._size >= self._segment_bytes:
+                self._rotate()
+            self._write(encode(entry))
+        except OSError as error:
+            if not self._damaged:
+                self._report(f"the journal can't be written ({error.strerror}): traffic goes on, but is not recorded")
+            self._damaged.add(entry.key)
+
+    def close(self) -> None:
+        """Let go of the set: whoever ingests it deletes it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        self._segments.release()
+
+    def _write(self, data: bytes) -> None:
+        written = os.write(self._descriptor, data)
+        if written == len(data):
+            self._size += written
+            return
+        # A disk that filled up within the frame: take the part away, so that later frames can be read.
+        os.ftruncate(self._descriptor, self._size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _rotate(self) -> None:
+        descriptor = os.open(self._segments.next_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._size = descriptor, 0
+        self._write(HEADER)
+
+
+class JournalReader:
+    """Reads one segment from its start, and goes on where it was once the segment has grown."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._rest = b""
+        self._header_read = False
+
+    def read(self) -> list[Entry]:
+        """The entries that are whole by now. Raises JournalError for another format and OSError."""
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            self._rest += file.read()
+            self._offset = file.tell()
+        position = 0
+        if not self._header_read:
+            if len(self._rest) < len(HEADER):
+                return []
+            _check_header(self._rest, self.path)
+            self._header_read = True
+            position = len(HEADER)
+        entries: list[Entry] = []
+        while (body := self._frame(position)) is not None:
+            position += PREFIX.size + len(body)
+            entry = decode(body)
+            if entry is not None:
+                entries.append(entry)
+        self._rest = self._rest[position:]
+        return entries
+
+    @property
+    def damaged(self) -> bool:
+        """Whether what is left is no mere torn tail: a frame that is all there and whose checksum does not hold."""
+        if len(self._rest) < PREFIX.size:
+            return False
+        length: int = PREFIX.unpack_from(self._rest)[0]
+        return length < HEAD.size or len(self._rest) >= PREFIX.size + length
+
+    def _frame(self, position: int) -> bytes | None:
+        start = position + PREFIX.size
+        if len(self._rest) < start:
+            return None
+        length, checksum = PREFIX.unpack_from(self._rest, position)
+        body = self._rest[start : start + length]
+        if length < HEAD.size or len(body) < length or zlib.crc32(body) != checksum:
+            return None
+        return body
+
+
+def _check_header(data: bytes, path: Path) -> None:
+    if not data.startswith(MAGIC):
+        raise JournalError(f"{str(path)!r} is not a journal segment: move it out of the journal folder")
+    (version,) = struct.unpack_from(">H", data, len(MAGIC))
+    if version > VERSION:
+        raise JournalError(f"{str(path)!r} was written by a newer version of tracer: update to read it")

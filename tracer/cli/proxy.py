@@ -1,0 +1,105 @@
+"""`tracer proxy`: the recording proxy, until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from tracer.cli import output
+from tracer.cli.diagnostics import Exit, say
+from tracer.cli.recording import load_settings, parse_tags, report, require_mitmproxy
+from tracer.errors import UsageError
+
+if TYPE_CHECKING:
+    from tracer.proxy.service import Listen
+    from tracer.proxy.upstream import Routing
+    from tracer.settings import Settings
+
+
+@click.command
+@click.option(
+    "--listen", metavar="HOST:PORT", default="127.0.0.1:8080", show_default=True, help="Port 0 takes a free one."
+)
+@click.option("--upstream", metavar="URL", help="The service's base URL, if not the one the environment names.")
+@click.option("--json", "as_json", is_flag=True, help="Say on stdout, in one line of JSON, when it is ready.")
+@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag for every record; may be repeated.")
+@click.option("--db", metavar="PATH", help="The database (else TRACER_DB, else the user's).")
+@click.option("--project", metavar="NAME", help="The project the records belong to.")
+def command(
+    listen: str, upstream: str | None, as_json: bool, tags: tuple[str, ...], db: str | None, project: str | None
+) -> int:
+    """Start the recording proxy and keep it running until Ctrl-C or SIGTERM.
+
+    Give its URL to an app as the base URL of the Gemini API (GOOGLE_GEMINI_BASE_URL); Vertex AI lies below
+    /_vertex (GOOGLE_VERTEX_BASE_URL).
+
+    \b
+    tracer proxy --listen 127.0.0.1:8080
+    tracer proxy --listen 127.0.0.1:0 --json
+    """
+    require_mitmproxy("proxy")
+    host, port = _address(listen)
+    known_tags = parse_tags(tags)
+    settings = load_settings(db, project)
+    from tracer.proxy.service import Listen
+    from tracer.proxy.upstream import routing
+
+    where = routing(upstream or settings.upstream, _without_ourselves(host, port))
+    return asyncio.run(_serve(settings, where, Listen(host, port), known_tags, as_json))
+
+
+async def _serve(settings: Settings, where: Routing, listen: Listen, tags: dict[str, str], as_json: bool) -> int:
+    from tracer.capture.session import RunInfo
+    from tracer.proxy.service import RecordingProxy, signals
+
+    proxy = RecordingProxy(settings, where, listen, RunInfo(project=settings.project, tags=tags), report=report)
+    stopped = asyncio.Event()
+
+    def on_signal(_number: int) -> None:
+        # The second one does not wait for the database.
+        if stopped.is_set():
+            proxy.hurry.set()
+        stopped.set()
+
+    with signals(on_signal):
+        try:
+            url = await proxy.start()
+            if as_json:
+                ready = {"event": "ready", "url": url, "upstream": where.gemini.url, "pid": os.getpid()}
+                output.write_json({**ready, "run": proxy.run, "project": settings.project, "db": str(settings.db)})
+            else:
+                say(f"tracer: recording {url} -> {where.gemini.url} as project {settings.project!r} in {settings.db}")
+                say(f"        point an app at it: export GOOGLE_GEMINI_BASE_URL={url}   (Ctrl-C ends)")
+            await stopped.wait()
+        finally:
+            await proxy.stop()
+    return Exit.DONE
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"--listen is {text!r}, but it must be HOST:PORT, such as 127.0.0.1:8080")
+    if not _is_loopback(host):
+        raise UsageError(f"--listen {text!r} is not a loopback address: others could use your key, give 127.0.0.1")
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_ourselves(host: str, port: int) -> dict[str, str]:
+    # A shell that already points its apps at this proxy must not make it its own upstream.
+    own = tuple(f"http://{name}:{port}/" for name in (host, "127.0.0.1", "localhost"))
+    return {name: value for name, value in os.environ.items() if not f"{value}/".startswith(own)}

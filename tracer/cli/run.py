@@ -1,0 +1,92 @@
+"""`tracer run -- CMD`: a command with its Interactions API calls recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from tracer.cli.diagnostics import say
+from tracer.cli.recording import load_settings, parse_tags, report, require_mitmproxy
+from tracer.errors import TracerError
+
+if TYPE_CHECKING:
+    from tracer.proxy.launch import Supervisor
+    from tracer.proxy.upstream import Routing
+    from tracer.settings import Settings
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.option("--upstream", metavar="URL", help="The service's base URL, if not the one the environment names.")
+@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag for every record; may be repeated.")
+@click.option("--db", metavar="PATH", help="The database (else TRACER_DB, else the user's).")
+@click.option("--project", metavar="NAME", help="The project the records belong to.")
+@click.argument("cmd", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(
+    upstream: str | None, tags: tuple[str, ...], db: str | None, project: str | None, cmd: tuple[str, ...]
+) -> int:
+    """Run CMD with its Interactions API calls recorded.
+
+    Starts a proxy on a free loopback port, points the environment of CMD at it (GOOGLE_GEMINI_BASE_URL,
+    GOOGLE_VERTEX_BASE_URL, GEMINI_API_BASE) and exits as CMD did. A base URL that was already set becomes the
+    upstream. What was recorded is summed up on stderr.
+
+    \b
+    tracer run -- python app.py
+    tracer run --tag branch=main -- npm start
+    """
+    require_mitmproxy("run")
+    known_tags = parse_tags(tags)
+    settings = load_settings(db, project)
+    from tracer.proxy.launch import why_not
+    from tracer.proxy.upstream import routing
+
+    if refused := why_not(cmd, os.environ):
+        say(f"tracer: {refused[0]}")
+        return refused[1]
+    return asyncio.run(_run(settings, routing(upstream or settings.upstream, os.environ), known_tags, cmd, db))
+
+
+async def _run(settings: Settings, where: Routing, tags: dict[str, str], cmd: tuple[str, ...], db: str | None) -> int:
+    from tracer.capture.session import RunInfo
+    from tracer.cli.summary import Seen, summary
+    from tracer.proxy.launch import Supervisor, base_urls
+    from tracer.proxy.service import Listen, RecordingProxy, signals
+
+    info = RunInfo(project=settings.project, command=cmd, tags=tags)
+    started_ns = time.monotonic_ns()
+    supervisor = Supervisor()
+    proxy = RecordingProxy(settings, where, Listen(), info, report=report)
+
+    def on_signal(number: int) -> None:
+        supervisor.on_signal(number)
+        if supervisor.ended:
+            proxy.hurry.set()
+
+    url, exit_code = "", None
+    with signals(on_signal):
+        try:
+            url = await proxy.start()
+            exit_code = await _supervised(supervisor, cmd, url)
+        finally:
+            took_us = (time.monotonic_ns() - started_ns) // 1000
+            await proxy.stop(exit_code)
+    interactions, others = proxy.addon.interactions.total(), dict(proxy.addon.others)
+    variables = base_urls(url)
+    seen = Seen(run=proxy.run, variables=variables, interactions=interactions, others=others, took_us=took_us)
+    for line in summary(seen, settings, db):
+        say(line)
+    return exit_code
+
+
+async def _supervised(supervisor: Supervisor, cmd: tuple[str, ...], url: str) -> int:
+    from tracer.proxy.launch import NOT_EXECUTABLE, child_environment
+
+    try:
+        return await supervisor.run(cmd, child_environment(url, os.environ))
+    except TracerError as error:
+        say(f"tracer: {error}")
+        return NOT_EXECUTABLE

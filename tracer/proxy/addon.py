@@ -1,0 +1,209 @@
+"""The addon: thin glue between mitmproxy's hooks and the recorder. It passes every byte on as it came."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+from mitmproxy import connection, http
+
+from tracer.proxy.upstream import Routing, Upstream
+from tracer.wire import routes
+from tracer.wire.exchange import Headers, Outcome
+from tracer.wire.recorder import ExchangeRecorder
+from tracer.wire.redact import Query
+
+STREAM_REQUESTS_ABOVE = 1024 * 1024
+
+_CLIENT_GONE = "Client disconnected."
+
+
+class NewRecorder(Protocol):
+    """Makes the recorder of a request that begins now."""
+
+    def __call__(
+        self, *, origin: str, method: str, path: str, query: Query, headers: Headers, keep_bodies: bool
+    ) -> ExchangeRecorder:
+        """`keep_bodies` is false for calls that are not the Interactions API's."""
+        ...
+
+
+class RecordingAddon:
+    """Records what crosses. A mistake in here is reported once and never touches the flow."""
+
+    def __init__(self, routing: Routing, recorder: NewRecorder, report: Callable[[str], None]) -> None:
+        self._routing = routing
+        self._recorder = recorder
+        self._report = report
+        self._reported: set[str] = set()
+        self._calls: dict[str, _Call] = {}
+        self.quiet = asyncio.Event()
+        """Set while no exchange is running."""
+        self.quiet.set()
+        self.interactions: Counter[str] = Counter()
+        """Origin -> how many Interactions calls went there."""
+        self.others: Counter[str] = Counter()
+        """Origin -> how many other calls went there."""
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Point the request at its upstream and open its exchange."""
+        upstream, target = self._routing.target(flow.request.path)
+        self._redirect(flow.request, upstream, target)
+        self._guarded(self._open, flow, upstream, target)
+        if _is_large(flow.request):
+            call = self._calls.get(flow.id)
+            flow.request.stream = _tee(self, call.request_data) if call else True
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """The request is whole."""
+        if call := self._calls.get(flow.id):
+            body = b"" if flow.request.stream else flow.request.raw_content or b""
+            self._guarded(call.request_whole, body)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Pass the response on while it arrives, with a copy to the recorder."""
+        if flow.response is None:
+            return
+        call = self._calls.get(flow.id)
+        flow.response.stream = _tee(self, call.response_data) if call else True
+        if call:
+            self._guarded(call.response_started, flow.response)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """The response is whole."""
+        if call := self._forget(flow.id):
+            self._guarded(call.response_whole)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """The exchange broke off; fires instead of `response`, also when an SDK hangs up after `[DONE]`."""
+        message = flow.error.msg if flow.error else "unknown error"
+        call = self._forget(flow.id)
+        if call is None:
+            return
+        if message == _CLIENT_GONE:
+            outcome = Outcome.CLIENT_GONE
+        elif flow.response is None:
+            outcome = Outcome.FAILED
+            self._say(f"{call.origin} did not answer: {message}", once=f"unreachable {call.origin}")
+        else:
+            outcome = Outcome.CUT
+        self._guarded(call.failed, outcome, message)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """Close what mitmproxy dropped with the connection without another hook."""
+        for flow_id, call in list(self._calls.items()):
+            if call.client_id == client.id:
+                self._forget(flow_id)
+                self._guarded(call.failed, Outcome.CLIENT_GONE, _CLIENT_GONE)
+
+    def done(self) -> None:
+        """The proxy ends: what still runs is interrupted."""
+        for call in self._calls.values():
+            self._guarded(call.failed, Outcome.INTERRUPTED, "the proxy was stopped")
+        self._calls.clear()
+        self.quiet.set()
+
+    def _forget(self, flow_id: str) -> _Call | None:
+        call = self._calls.pop(flow_id, None)
+        if not self._calls:
+            self.quiet.set()
+        return call
+
+    def _redirect(self, request: http.Request, upstream: Upstream, target: str) -> None:
+        if upstream is not self._routing.gemini:
+            request.scheme, request.host, request.port = upstream.scheme, upstream.host, upstream.port
+            request.host_header = upstream.authority
+        if target != request.path:
+            request.path = target
+
+    def _open(self, flow: http.HTTPFlow, upstream: Upstream, target: str) -> None:
+        path, _, query_text = target.partition("?")
+        query = tuple(parse_qsl(query_text, keep_blank_values=True))
+        ours = routes.match(flow.request.method, path, query) is not None
+        (self.interactions if ours else self.others)[upstream.origin] += 1
+        recorder = self._recorder(
+            origin=upstream.origin,
+            method=flow.request.method,
+            path=path,
+            query=query,
+            headers=_headers(flow.request.headers),
+            keep_bodies=ours,
+        )
+        self.quiet.clear()
+        self._calls[flow.id] = _Call(recorder, upstream.origin, flow.client_conn.id)
+
+    def _guarded[**P](self, step: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
+        try:
+            step(*arguments, **named)
+        except Exception as bug:
+            # Its type and place only: the text of an exception may hold what was being redacted.
+            place = bug.__traceback__
+            while place is not None and place.tb_next is not None:
+                place = place.tb_next
+            where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place else "?"
+            self._say(f"recording failed ({type(bug).__name__} in {where}): traffic goes on", once="bug")
+
+    def _say(self, sentence: str, *, once: str) -> None:
+        if once not in self._reported:
+            self._reported.add(once)
+            self._report(sentence)
+
+
+class _Call:
+    """A running exchange: its recorder and its clock."""
+
+    def __init__(self, recorder: ExchangeRecorder, origin: str, client_id: str) -> None:
+        self._recorder = recorder
+        self._started_ns = time.monotonic_ns()
+        self.origin = origin
+        self.client_id = client_id
+
+    def request_data(self, data: bytes) -> None:
+        self._recorder.request_data(data)
+
+    def request_whole(self, body: bytes) -> None:
+        self._recorder.request_data(body)
+        self._recorder.request_end()
+
+    def response_started(self, response: http.Response) -> None:
+        self._recorder.response_started(self._now(), response.status_code, _headers(response.headers))
+
+    def response_data(self, data: bytes) -> None:
+        self._recorder.response_data(self._now(), data)
+
+    def response_whole(self) -> None:
+        self._recorder.response_end(self._now())
+
+    def failed(self, outcome: Outcome, error: str) -> None:
+        self._recorder.failed(self._now(), outcome, error)
+
+    def _now(self) -> int:
+        return (time.monotonic_ns() - self._started_ns) // 1000
+
+
+def _tee(addon: RecordingAddon, take: Callable[[bytes], None]) -> Callable[[bytes], bytes]:
+    # What mitmproxy calls with each piece and with b"" at the end; the piece goes on as it is.
+    def pass_on(data: bytes) -> bytes:
+        if data:
+            addon._guarded(take, data)
+        return data
+
+    return pass_on
+
+
+def _is_large(request: http.Request) -> bool:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal():
+        return int(length) > STREAM_REQUESTS_ABOVE
+    return "transfer-encoding" in request.headers
+
+
+def _headers(headers: http.Headers) -> Headers:
+    return tuple(
+        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+        for name, value in headers.fields
+    )

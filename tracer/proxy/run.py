@@ -1,0 +1,132 @@
+"""mitmproxy embedded: a master with only the addons that a reverse proxy needs, and ours."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib
+import logging
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from tracer.errors import TracerError
+from tracer.proxy.upstream import Upstream
+
+_DAY_SECONDS = 86_400
+
+
+class EmbeddedProxy:
+    """A reverse proxy on this event loop. One at a time: mitmproxy keeps its master in globals."""
+
+    def __init__(self, addon: Any, *, host: str, port: int, upstream: Upstream, ca_folder: Path) -> None:
+        """`addon` gets mitmproxy's hooks; port 0 takes a free one."""
+        self._addon = addon
+        self._listen = (host, port)
+        self._upstream = upstream
+        self._ca_folder = ca_folder
+        self._master: Any = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """The URL on which it listens now. Raises TracerError if it can't."""
+        self._ca_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ready = _Ready()
+        self._master = _master([ready, self._addon], self._options())
+        self._running = asyncio.create_task(self._master.run())
+        waiting = asyncio.create_task(ready.event.wait())
+        await asyncio.wait([self._running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not ready.addresses:
+            await self.stop()
+            raise self._cannot_listen(ready.problem)
+        return f"http://{_hostport(*ready.addresses[0][:2])}"
+
+    async def stop(self) -> None:
+        """Close the listener; the addon's `done` is called."""
+        if self._master is None or self._running is None:
+            return
+        servers = self._master.addons.get("proxyserver").servers
+        self._master.shutdown()
+        await self._running
+        await servers.update([])
+
+    def _options(self) -> dict[str, Any]:
+        upstream, (host, port) = self._upstream, self._listen
+        return {
+            "mode": [f"reverse:{upstream.scheme}://{_hostport(upstream.host, upstream.port)}"],
+            "listen_host": host,
+            "listen_port": port,
+            "confdir": str(self._ca_folder),
+            # Offline start, and no connection that nobody asked for.
+            "connection_strategy": "lazy",
+            # Agents think for a long time in silence.
+            "tcp_timeout": _DAY_SECONDS,
+            # Clients of this API speak HTTP/1.1, and header names then keep their spelling.
+            "http2": False,
+        }
+
+    def _cannot_listen(self, problem: BaseException | None) -> TracerError:
+        where = _hostport(*self._listen)
+        if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:
+            return TracerError(f"{where!r} is taken by another program: give another --listen address, or port 0")
+        if isinstance(problem, OSError) and problem.errno is not None:
+            return TracerError(f"can't listen on {where!r}: {os.strerror(problem.errno)}")
+        return TracerError(f"can't listen on {where!r}: {problem or 'mitmproxy did not start'}")
+
+
+class _Ready:
+    """Learns from mitmproxy that its servers are up, or why not (it logs that instead of raising)."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.addresses: list[tuple[Any, ...]] = []
+        self.problem: BaseException | None = None
+
+    def running(self) -> None:
+        """Hook: the servers were started, with or without success."""
+        from mitmproxy import ctx
+
+        master: Any = ctx.master
+        for server in master.addons.get("proxyserver").servers:
+            self.problem = self.problem or server.last_exception
+            self.addresses += server.listen_addrs
+        self.event.set()
+
+
+def _master(addons: list[Any], options: dict[str, Any]) -> Any:
+    with _LeanAddons():
+        from mitmproxy.addons import core, next_layer, proxyserver, tlsconfig
+        from mitmproxy.master import Master
+
+    logger = logging.getLogger("mitmproxy")
+    logger.setLevel(logging.CRITICAL)
+    master: Any = Master(None)
+    server: Any = proxyserver.Proxyserver
+    # It formats every log record and offers it to every addon.
+    master._legacy_log_events.uninstall()
+    master.addons.add(core.Core(), server(), next_layer.NextLayer(), tlsconfig.TlsConfig(), *addons)
+    master.options.update(**options)
+    return master
+
+
+class _LeanAddons:
+    """While active, `mitmproxy.addons` is a bare package: its own code imports all addons (0.65 s of CPU at start)."""
+
+    def __enter__(self) -> None:
+        self._active = "mitmproxy.addons" not in sys.modules
+        if self._active:
+            bare = types.ModuleType("mitmproxy.addons")
+            package = importlib.import_module("mitmproxy")
+            bare.__path__ = [str(Path(folder) / "addons") for folder in package.__path__]
+            sys.modules["mitmproxy.addons"] = bare
+
+    def __exit__(self, *exception: object) -> None:
+        if self._active:
+            del sys.modules["mitmproxy.addons"]
+
+
+def _hostport(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

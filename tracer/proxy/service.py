@@ -1,0 +1,94 @@
+"""The recording proxy as the verbs use it: capture, addon and embedded mitmproxy, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tracer.capture.account import load_account_key
+from tracer.capture.child import Destination
+from tracer.capture.session import CaptureSession, RunInfo
+from tracer.proxy.addon import RecordingAddon
+from tracer.proxy.run import EmbeddedProxy
+from tracer.proxy.upstream import Routing
+from tracer.settings import Settings
+from tracer.store.schema import open_for_writing
+
+_CHECK_SECONDS = 1.0
+_SETTLE_SECONDS = 1.0
+_DRAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the proxy listens; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+class RecordingProxy:
+    """One run of the proxy. `start`, then `stop` in any case."""
+
+    def __init__(
+        self, settings: Settings, routing: Routing, listen: Listen, info: RunInfo, *, report: Callable[[str], None]
+    ) -> None:
+        """Opens database and journal and starts the ingester. Raises TracerError if one can't be had."""
+        # Made here and now, so that a database that can't be opened is said before any traffic.
+        open_for_writing(settings.db).close()
+        key = load_account_key(settings.account_key)
+        destination = Destination(db=settings.db, journal=settings.journal, tier=settings.tier, prices=settings.prices)
+        self._capture = CaptureSession(destination, info, account_key=key, max_body=settings.max_body, report=report)
+        self.addon = RecordingAddon(routing, self._capture.recorder, report)
+        self._proxy = EmbeddedProxy(
+            self.addon, host=listen.host, port=listen.port, upstream=routing.gemini, ca_folder=settings.ca_folder
+        )
+        self._watch: asyncio.Task[None] | None = None
+        self.hurry = asyncio.Event()
+        """Set to end without waiting for the ingester."""
+
+    @property
+    def run(self) -> str:
+        """The key of this run."""
+        return self._capture.run
+
+    async def start(self) -> str:
+        """The URL of the proxy, which answers now. Raises TracerError."""
+        url = await self._proxy.start()
+        self._watch = asyncio.create_task(self._watch_ingester())
+        return url
+
+    async def stop(self, exit_code: int | None = None) -> bool:
+        """Close the listener and wait until all is in the database; whether that is so."""
+        if self._watch is not None:
+            self._watch.cancel()
+        await self._settle()
+        await self._proxy.stop()
+        return await self._capture.close(exit_code, seconds=_DRAIN_SECONDS, hurry=self.hurry)
+
+    async def _settle(self) -> None:
+        # The client is gone, but its last disconnect may not have been seen yet.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.addon.quiet.wait(), _SETTLE_SECONDS)
+
+    async def _watch_ingester(self) -> None:
+        while True:
+            await asyncio.sleep(_CHECK_SECONDS)
+            self._capture.check()
+
+
+@contextlib.contextmanager
+def signals(handler: Callable[[int], None]) -> Iterator[None]:
+    """Within the block the signals by which people and systems end programs go to `handler`, on the event loop."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    for number in numbers:
+        loop.add_signal_handler(number, handler, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
