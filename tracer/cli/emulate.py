@@ -72,7 +72,7 @@ def command(
         raise UsageError(f"the command {cmd[0]!r} was not found; check its spelling and PATH")
     host, port = _address(listen)
     engine = Engine(Rules(), dialect=dialect, seed=secrets.randbits(64) if seed is None else seed)
-    token = None if _is_loopback(host) else secrets.token_urlsafe(16)
+    token = None if is_loopback(host) else secrets.token_urlsafe(16)
     with Server(engine, host, port, token=token) as server:
         _say_ready(server.url, as_json=as_json, quiet=bool(cmd))
         return _run(cmd, server.url) if cmd else _wait()
@@ -85,7 +85,8 @@ def _address(listen: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the host; an emulator on any other demands a token."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

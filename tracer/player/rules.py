@@ -215,7 +215,8 @@ def _first_half(steps: list[JsonObject]) -> list[JsonObject]:
     for step in steps:
         for content in prompts.contents([step], "model_output"):
             if content.get("type") == "text":
-                content["text"] = content["text"][: len(content["text"]) // 2]
+                half = content["text"].find(" ", len(content["text"]) // 2)
+                content["text"] = content["text"][: half + 1]
                 content.pop("annotations", None)
     return steps
 

@@ -8,7 +8,8 @@ from typing import Any
 from tracer.events import JsonObject
 from tracer.player import prompts
 
-_MAX_DEPTH = 12
+_MAX_DEPTH = 8
+_MAX_VALUES = 5000
 _LARGEST = 1e15
 _FORMATS = {
     "date": "2026-01-15",
@@ -36,12 +37,14 @@ class Filler:
         self._text = text
         self._numbers = prompts.numbers(text)
         self._places = prompts.places(text)[place:]
+        self._budget = _MAX_VALUES
 
     def value(self, schema: Any) -> Any:
         """A value that satisfies the schema; null for what is no schema."""
         return self._value(schema, "", schema if isinstance(schema, dict) else {}, 0)
 
     def _value(self, schema: Any, name: str, root: JsonObject, depth: int) -> Any:
+        self._budget -= 1
         if not isinstance(schema, dict):
             return "text" if schema is True else None
         schema = _resolved(schema, root)
@@ -67,19 +70,19 @@ class Filler:
         properties = properties if isinstance(properties, dict) else {}
         required = schema.get("required")
         required = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
-        wanted = dict.fromkeys([*properties, *required] if depth < _MAX_DEPTH else required)
-        if depth > 2 * _MAX_DEPTH:
+        if self._budget <= 0 or depth > 2 * _MAX_DEPTH:
             return {}
+        wanted = dict.fromkeys([*properties, *required] if depth < _MAX_DEPTH else required)
         return {name: self._value(properties.get(name, True), name, root, depth + 1) for name in wanted}
 
     def _array(self, schema: JsonObject, name: str, root: JsonObject, depth: int) -> list[Any]:
         least = schema.get("minItems")
         size = least if isinstance(least, int) and 0 <= least <= 100 else 1
+        if self._budget <= 0 or depth >= _MAX_DEPTH or schema.get("maxItems") == 0:
+            return []
         items = schema.get("prefixItems")
         if isinstance(items, list):
             return [self._value(item, name, root, depth + 1) for item in items]
-        if depth >= _MAX_DEPTH or schema.get("maxItems") == 0:
-            return []
         size = max(size, 1)
         return [self._value(schema.get("items", True), name, root, depth + 1) for _ in range(size)]
 

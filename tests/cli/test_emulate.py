@@ -1,0 +1,151 @@
+"""`tracer emulate` as a user starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tracer.cli.emulate import is_loopback
+from tracer.player.prompts import MAGIC_WORDS
+
+TRACER = [sys.executable, "-m", "tracer", "emulate"]
+SHOW = "import json, os; print(json.dumps({k: os.environ.get(k) for k in %r}))"
+VARIABLES = ["GOOGLE_GEMINI_BASE_URL", "GEMINI_API_BASE", "GEMINI_API_KEY", "GOOGLE_API_KEY"]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TRACER, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with subprocess.Popen(
+        [*TRACER, "--json", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            assert ready["event"] == "ready"
+            yield process, ready["url"]
+        finally:
+            process.kill()
+
+
+def ask(url: str) -> dict[str, Any]:
+    answer = httpx.post(f"{url}/v1/interactions", json={"model": "gemini-2.5-flash", "input": "Hi"})
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_until_it_is_stopped(number: signal.Signals) -> None:
+    with running() as (process, url):
+        assert ask(url)["status"] == "completed"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_runs_a_command_pointed_at_it_and_exits_like_it() -> None:
+    done = run("--", sys.executable, "-c", f"{SHOW % VARIABLES}; raise SystemExit(7)")
+    assert done.returncode == 7
+    seen = json.loads(done.stdout)
+    assert seen["GOOGLE_GEMINI_BASE_URL"] == seen["GEMINI_API_BASE"]
+    assert seen["GOOGLE_GEMINI_BASE_URL"].startswith("http://127.0.0.1:")
+    assert seen["GEMINI_API_KEY"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["GEMINI_API_KEY", "GOOGLE_API_KEY"])
+def test_a_key_that_is_set_stays(name: str) -> None:
+    seen = json.loads(run("--", sys.executable, "-c", SHOW % VARIABLES, **{name: "mine"}).stdout)
+    assert {key: seen[key] for key in VARIABLES[2:] if seen[key]} == {name: "mine"}
+
+
+def test_the_commands_options_are_its_own() -> None:
+    done = run("--", sys.executable, "-c", "import sys; print(sys.argv[1:])", "--seed", "x", "--help")
+    assert done.stdout.strip() == "['--seed', 'x', '--help']"
+
+
+def test_ids_are_new_at_every_start() -> None:
+    with running() as (_, first), running() as (_, second):
+        assert ask(first)["id"] != ask(second)["id"]
+
+
+def test_dialect_is_as_told() -> None:
+    with running("--dialect", "guide") as (_, url):
+        assert "prompt_tokens" in ask(url)["usage"]
+
+
+def test_termination_reaches_the_command() -> None:
+    code = "import signal, sys, time; print('up', flush=True); time.sleep(600)"
+    with running("--", sys.executable, "-c", code) as (process, url):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        ask(url)
+        process.terminate()
+        assert process.wait(timeout=30) == 128 + signal.SIGTERM
+
+
+def test_ready_sentence_names_the_variables() -> None:
+    with subprocess.Popen(TRACER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = [process.stderr.readline() for _ in range(4)]
+        process.terminate()
+        assert process.communicate(timeout=30)[0] == ""
+    url = lines[0].partition(" at ")[2].split(". ")[0]
+    assert lines[1] == f"  export GOOGLE_GEMINI_BASE_URL={url}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["--", "no-such-command-here"], 2, "the command 'no-such-command-here' was not found"),
+        (["--listen", "8080"], 2, "--listen is '8080', but it must be HOST:PORT"),
+        (["--listen", "127.0.0.1:99999"], 2, "it must be HOST:PORT"),
+    ],
+)
+def test_mistakes_are_one_sentence(arguments: list[str], code: int, sentence: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_taken_port_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert done.returncode == 1
+    assert "choose another port" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_names_every_magic_word() -> None:
+    text = run("--help").stdout
+    assert all(words in text for words in MAGIC_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("127.8.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
+)
+def test_only_this_machine_needs_no_token(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
