@@ -34,7 +34,9 @@ def detect(payload: JsonObject) -> DialectName:
         return "steps"
     if _counts_like_the_guide(payload):
         return "guide"
-    return "outputs" if isinstance(payload.get("outputs"), list) else "unknown"
+    # A running legacy job has no list yet, but a role, which the current API does not know.
+    legacy = isinstance(payload.get("outputs"), list) or payload.get("role") in ("model", "agent")
+    return "outputs" if legacy else "unknown"
 
 
 def reader(name: DialectName) -> Dialect:

@@ -16,10 +16,16 @@ from tracer.events import Json, JsonObject
 _ROLES = {"user": "user_input", "model": "model_output", "assistant": "model_output"}
 
 
+def kind_of(item: JsonObject) -> str:
+    """The `type` of a step or content; empty if it is no word."""
+    kind = item.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
 def is_step(item: JsonObject) -> bool:
     """Whether an object is a step of its own rather than a content of a message."""
-    kind = item.get("type")
-    return isinstance(kind, str) and (kind in KNOWN_STEPS or kind.endswith(("_call", "_result")))
+    kind = kind_of(item)
+    return kind in KNOWN_STEPS or kind.endswith(("_call", "_result"))
 
 
 def read_input(value: Json) -> list[JsonObject]:
@@ -28,7 +34,7 @@ def read_input(value: Json) -> list[JsonObject]:
     for item in [] if value is None else value if isinstance(value, list) else [value]:
         if isinstance(item, dict) and "role" in item and "type" not in item:
             _add_turn(steps, item)
-        elif isinstance(item, dict) and item.get("type") in MESSAGE_STEPS:
+        elif isinstance(item, dict) and kind_of(item) in MESSAGE_STEPS:
             _add_message(steps, item)
         else:
             steps.add(item, "user_input")
@@ -47,7 +53,7 @@ def unwrap(items: Iterable[Json]) -> list[JsonObject]:
     """A list of steps, where calls or results that stand among the contents of a message become their own."""
     steps = _Steps()
     for item in items:
-        if isinstance(item, dict) and item.get("type") in MESSAGE_STEPS:
+        if isinstance(item, dict) and kind_of(item) in MESSAGE_STEPS:
             _add_message(steps, item)
         elif isinstance(item, dict):
             steps.whole(item)
@@ -60,9 +66,9 @@ def flatten(steps: Iterable[JsonObject]) -> list[JsonObject]:
     """Steps as a flat list; what the user said is left out, since legacy outputs never hold it."""
     items: list[JsonObject] = []
     for step in steps:
-        if step.get("type") == "model_output":
+        if kind_of(step) == "model_output":
             items.extend(contents(step))
-        elif step.get("type") != "user_input":
+        elif kind_of(step) != "user_input":
             items.append(step)
     return items
 
@@ -71,7 +77,7 @@ def to_contents(steps: Iterable[JsonObject]) -> list[JsonObject]:
     """What was asked as the guide echoes it: contents and function results in one list."""
     items: list[JsonObject] = []
     for step in steps:
-        items.extend(contents(step) if step.get("type") in MESSAGE_STEPS else [step])
+        items.extend(contents(step) if kind_of(step) in MESSAGE_STEPS else [step])
     return items
 
 
@@ -79,7 +85,7 @@ def to_turns(steps: Iterable[JsonObject]) -> list[JsonObject]:
     """What was asked as legacy echoes it: turns with a role."""
     turns: list[JsonObject] = []
     for step in steps:
-        kind = str(step.get("type"))
+        kind = kind_of(step)
         role = "user" if kind == "user_input" or kind.endswith("_result") else "model"
         items = contents(step) if kind in MESSAGE_STEPS else [step]
         if turns and turns[-1]["role"] == role:
@@ -94,7 +100,7 @@ def merge_messages(steps: Iterable[JsonObject]) -> list[JsonObject]:
     merged: list[JsonObject] = []
     for step in steps:
         last = merged[-1] if merged else None
-        if last is not None and step.get("type") == last.get("type") == "model_output":
+        if last is not None and kind_of(step) == kind_of(last) == "model_output":
             merged[-1] = {**last, **step, "content": [*contents(last), *contents(step)]}
         else:
             merged.append(step)

@@ -68,11 +68,9 @@ CALL_AND_RESULT_STEPS = frozenset(f"{tool}_{what}" for tool in TOOLS for what in
 KNOWN_STEPS = MESSAGE_STEPS | {"thought"} | CALL_AND_RESULT_STEPS
 MEDIA = frozenset({"image", "audio", "video", "document"})
 KNOWN_CONTENTS = MEDIA | {"text"}
-KNOWN_DELTAS = (
-    KNOWN_CONTENTS
-    | CALL_AND_RESULT_STEPS
-    | {"thought_summary", "thought_signature", "text_annotation_delta", "arguments_delta"}
-)
+LOOSE_DELTAS = frozenset({"thought_summary", "thought_signature", "text_annotation_delta", "arguments_delta"})
+"""Deltas that bring a piece of one field; the others' fields become those of their step or content."""
+KNOWN_DELTAS = KNOWN_CONTENTS | CALL_AND_RESULT_STEPS | LOOSE_DELTAS
 
 
 def _names(text: str) -> frozenset[str]:
@@ -118,6 +116,5 @@ EVENT_FIELDS = _names(
     "event_type event_id interaction interaction_id status index step content delta error usage step_usage "
     "metadata continuation_token"
 )
-DELTA_FIELDS = frozenset().union(
-    *CONTENT_FIELDS.values(), *STEP_FIELDS.values(), {"content", "partial_arguments", "arguments"}
-)
+DELTA_FIELDS = _names("type content signature annotations arguments partial_arguments")
+"""Fields of loose deltas."""

@@ -100,7 +100,7 @@ class _Part:
 
 
 def _pieces_of(kind: Json) -> str:
-    return "data" if kind in MEDIA else "text"
+    return "data" if isinstance(kind, str) and kind in MEDIA else "text"
 
 
 def _step_for(kind: Json) -> str:
@@ -108,7 +108,7 @@ def _step_for(kind: Json) -> str:
         return "function_call"
     if kind in ("thought_summary", "thought_signature"):
         return "thought"
-    return str(kind) if kind in CALL_AND_RESULT_STEPS else "model_output"
+    return kind if isinstance(kind, str) and kind in CALL_AND_RESULT_STEPS else "model_output"
 
 
 def _apply_text(part: _Part, delta: JsonObject) -> None:

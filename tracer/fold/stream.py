@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tracer.dialects import DialectName, detect, reader
 from tracer.dialects.table import error_of
-from tracer.dialects.words import DELTA_FIELDS, EVENT_FIELDS, KNOWN_DELTAS, TERMINAL_STATUSES
+from tracer.dialects.words import DELTA_FIELDS, EVENT_FIELDS, KNOWN_DELTAS, LOOSE_DELTAS, TERMINAL_STATUSES
 from tracer.errors import WireError
 from tracer.events import (
     InteractionEnded,
@@ -97,7 +97,7 @@ def _read(stream: Stream, sent: ServerSentEvent, payload: JsonObject) -> StreamE
     if dialect != "unknown" and dialect not in stream.dialects:
         stream.dialects.append(dialect)
     event = reader(dialect).read_event(payload)
-    if not payload.keys() <= EVENT_FIELDS:
+    if not payload.keys() <= EVENT_FIELDS and not isinstance(event, Unrecognised):
         stream.unknown_fields.update(f"{payload['event_type']}.{name}" for name in payload.keys() - EVENT_FIELDS)
     match event:
         case StepDelta():
@@ -124,7 +124,7 @@ def _check_delta(stream: Stream, delta: JsonObject) -> None:
     kind = delta.get("type")
     if not isinstance(kind, str) or kind not in KNOWN_DELTAS:
         stream.unknown_fields.add(f"delta[type={kind}]")
-    elif not delta.keys() <= DELTA_FIELDS:
+    elif kind in LOOSE_DELTAS and not delta.keys() <= DELTA_FIELDS:
         stream.unknown_fields.update(f"delta.{name}" for name in delta.keys() - DELTA_FIELDS)
 
 

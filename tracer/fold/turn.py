@@ -152,13 +152,13 @@ def _assembled(events: Sequence[Timed]) -> list[JsonObject]:
 
 def _split(timeline: Sequence[JsonObject], own_input: Sequence[JsonObject]) -> Steps:
     # A get answers with the whole timeline, which begins with the interaction's own input (WIRE.md section 6).
-    if not timeline or timeline[0].get("type") not in _INPUT_STEPS:
+    if not timeline or history.kind_of(timeline[0]) not in _INPUT_STEPS:
         return Steps([], list(timeline))
     count = len(own_input)
     if not count or _types(timeline[:count]) != _types(own_input):
-        count = next((n for n, step in enumerate(timeline) if step.get("type") not in _INPUT_STEPS), len(timeline))
+        count = next((n for n, step in enumerate(timeline) if history.kind_of(step) not in _INPUT_STEPS), len(timeline))
     return Steps(list(timeline[:count]), list(timeline[count:]))
 
 
-def _types(some: Sequence[JsonObject]) -> list[object]:
-    return [step.get("type") for step in some]
+def _types(some: Sequence[JsonObject]) -> list[str]:
+    return [history.kind_of(step) for step in some]
