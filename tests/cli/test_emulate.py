@@ -20,7 +20,8 @@ from tracer.player.prompts import MAGIC_WORDS
 
 TRACER = [sys.executable, "-m", "tracer", "emulate"]
 SHOW = "import json, os; print(json.dumps({k: os.environ.get(k) for k in %r}))"
-VARIABLES = ["GOOGLE_GEMINI_BASE_URL", "GEMINI_API_BASE", "GEMINI_API_KEY", "GOOGLE_API_KEY"]
+KEYS = ["GEMINI_API_KEY", "GOOGLE_API_KEY"]
+VARIABLES = ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL", "GEMINI_API_BASE", *KEYS]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,6 +70,7 @@ def test_runs_a_command_pointed_at_it_and_exits_like_it() -> None:
     seen = json.loads(done.stdout)
     assert seen["GOOGLE_GEMINI_BASE_URL"] == seen["GEMINI_API_BASE"]
     assert seen["GOOGLE_GEMINI_BASE_URL"].startswith("http://127.0.0.1:")
+    assert seen["GOOGLE_VERTEX_BASE_URL"].startswith(seen["GOOGLE_GEMINI_BASE_URL"])
     assert seen["GEMINI_API_KEY"]
     assert done.stderr == ""
 
@@ -76,7 +78,7 @@ def test_runs_a_command_pointed_at_it_and_exits_like_it() -> None:
 @pytest.mark.parametrize("name", ["GEMINI_API_KEY", "GOOGLE_API_KEY"])
 def test_a_key_that_is_set_stays(name: str) -> None:
     seen = json.loads(run("--", sys.executable, "-c", SHOW % VARIABLES, **{name: "mine"}).stdout)
-    assert {key: seen[key] for key in VARIABLES[2:] if seen[key]} == {name: "mine"}
+    assert {key: seen[key] for key in KEYS if seen[key]} == {name: "mine"}
 
 
 def test_the_commands_options_are_its_own() -> None:
@@ -110,6 +112,7 @@ def test_ready_sentence_names_the_variables() -> None:
         lines = [process.stderr.readline() for _ in range(4)]
         process.terminate()
         assert process.communicate(timeout=30)[0] == ""
+    assert process.returncode == 0
     url = lines[0].partition(" at ")[2].split(". ")[0]
     assert lines[1] == f"  export GOOGLE_GEMINI_BASE_URL={url}\n"
 
@@ -117,7 +120,7 @@ def test_ready_sentence_names_the_variables() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["--", "no-such-command-here"], 2, "the command 'no-such-command-here' was not found"),
+        (["--", "no-such-command-here"], 127, "the command 'no-such-command-here' was not found"),
         (["--listen", "8080"], 2, "--listen is '8080', but it must be HOST:PORT"),
         (["--listen", "127.0.0.1:99999"], 2, "it must be HOST:PORT"),
     ],
@@ -136,6 +139,16 @@ def test_a_taken_port_is_one_sentence() -> None:
     assert done.returncode == 1
     assert "choose another port" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_needs_no_mitmproxy() -> None:
+    """The emulator belongs to the base install."""
+    code = (
+        "import sys; sys.modules['mitmproxy'] = None; from tracer.cli.main import run;"
+        "sys.exit(run(['emulate', '--', sys.executable, '-c', '']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_names_every_magic_word() -> None:

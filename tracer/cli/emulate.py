@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import secrets
-import shutil
 import signal
-import subprocess
-import threading
-from types import FrameType
 from typing import Literal
 
 import click
 
 from tracer.cli.diagnostics import Exit, say
 from tracer.cli.output import write_json
-from tracer.errors import TracerError, UsageError
+from tracer.errors import UsageError
 from tracer.player.prompts import MAGIC_WORDS
 
 _DUMMY_KEY = "emulator"
 _KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _WIDTH = max(map(len, MAGIC_WORDS)) + 2
 
 HELP = f"""Serve a local Interactions API that keeps state like the real one, needs no key and no network.
@@ -44,7 +40,7 @@ Magic words in a prompt make trouble, so that an app's handling of it can be tri
 """
 
 
-@click.command("emulate", help=HELP, context_settings={"ignore_unknown_options": True})
+@click.command("emulate", help=HELP, context_settings={"allow_interspersed_args": False})
 @click.option("--listen", default="127.0.0.1:0", metavar="HOST:PORT", show_default=True, help="Port 0 is any free one.")
 @click.option(
     "--dialect",
@@ -66,16 +62,17 @@ def command(
     """Start the server; run the command, or wait to be stopped."""
     from tracer.player.rules import Rules
     from tracer.player.state import Engine
+    from tracer.proxy.launch import why_not
     from tracer.serve.server import Server
 
-    if cmd and shutil.which(cmd[0]) is None:
-        raise UsageError(f"the command {cmd[0]!r} was not found; check its spelling and PATH")
+    if cmd and (refused := why_not(cmd, os.environ)):
+        say(f"tracer: {refused[0]}")
+        return refused[1]
     host, port = _address(listen)
     engine = Engine(Rules(), dialect=dialect, seed=secrets.randbits(64) if seed is None else seed)
     token = None if is_loopback(host) else secrets.token_urlsafe(16)
     with Server(engine, host, port, token=token) as server:
-        _say_ready(server.url, as_json=as_json, quiet=bool(cmd))
-        return _run(cmd, server.url) if cmd else _wait()
+        return asyncio.run(_serve(cmd, server.url, as_json=as_json))
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -95,45 +92,35 @@ def is_loopback(host: str) -> bool:
 
 def _say_ready(url: str, *, as_json: bool, quiet: bool) -> None:
     if as_json:
-        write_json({"event": "ready", "url": url})
+        write_json({"event": "ready", "url": url, "pid": os.getpid()})
     elif not quiet:
         say(f"The emulator serves the Interactions API at {url}. Point an app to it:")
         say(f"  export GOOGLE_GEMINI_BASE_URL={url}")
+        say(f"  export GOOGLE_VERTEX_BASE_URL={url}")
         say(f"  export GEMINI_API_BASE={url}")
         say(f"  export GEMINI_API_KEY={_DUMMY_KEY}")
 
 
-def _wait() -> Exit:
-    stopped = threading.Event()
-    before = {number: signal.signal(number, lambda _number, _frame: stopped.set()) for number in _STOP_SIGNALS}
-    try:
-        # With a timeout, so that the signal handler gets its turn on every platform.
-        while not stopped.wait(1.0):
-            pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return Exit.DONE
+async def _serve(cmd: tuple[str, ...], url: str, *, as_json: bool) -> int:
+    # Runs the command to its end; without one, waits for a signal.
+    from tracer.proxy.launch import Supervisor, child_environment
 
+    supervisor = Supervisor()
+    stopped = asyncio.Event()
 
-def _run(cmd: tuple[str, ...], url: str) -> int:
-    environment = {**os.environ, "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_BASE": url}
+    def on_signal(number: int) -> None:
+        stopped.set()
+        supervisor.on_signal(number)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal, number)
+    # Only now, so that who reads it may send a signal at once.
+    _say_ready(url, as_json=as_json, quiet=bool(cmd))
+    if not cmd:
+        await stopped.wait()
+        return Exit.DONE
+    environment = child_environment(url, os.environ)
     if not any(environment.get(name) for name in _KEY_VARIABLES):
         environment["GEMINI_API_KEY"] = _DUMMY_KEY
-    try:
-        child = subprocess.Popen(cmd, env=environment)
-    except OSError as error:
-        raise TracerError(f"can't run {cmd[0]!r}: {error.strerror or error}") from error
-
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        # The terminal sends Ctrl-C to the whole group, the child included.
-        if number != signal.SIGINT:
-            child.send_signal(number)
-
-    before = {number: signal.signal(number, pass_on) for number in _STOP_SIGNALS}
-    try:
-        code = child.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return code if code >= 0 else 128 - code
+    return await supervisor.run(cmd, environment)
