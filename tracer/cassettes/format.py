@@ -11,7 +11,8 @@ stands in `metadata.tracer`, which it keeps, found by the key that each response
       tracer:
         format: 1
         exchanges:
-          <key>: {started_at, headers_us, ended_us, outcome, error, body_hash, chunks: [[at_us, wire_size, size]]}
+          <key>: {started_at, headers_us, ended_us, outcome, error, dialect, sdk, notes, request_size, body_hash,
+                  chunks: [[at_us, wire_size, size]]}
 
 Chunks count only as long as the body is the one they were measured on; `body_hash` tells.
 """
@@ -19,17 +20,21 @@ Chunks count only as long as the body is the one they were measured on; `body_ha
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tracer.cassettes.literal import Row, serialize
-from tracer.errors import CassetteError
+from tracer.dialects import detect
+from tracer.errors import CassetteError, WireError
 from tracer.wire import routes
 from tracer.wire.exchange import Chunk, Exchange, Headers, Outcome
 from tracer.wire.keys import content_key
+from tracer.wire.sse import SseParser
 
 FORMAT = 1
 VCR_VERSION = 1
@@ -144,6 +149,7 @@ def _measured(exchange: Exchange) -> dict[str, Any]:
         "ended_us": exchange.ended_at_us,
         "outcome": exchange.outcome.value,
         "error": exchange.error,
+        "dialect": _dialect(exchange),
         "sdk": exchange.request_header("x-goog-api-client") or exchange.request_header("user-agent"),
         "notes": list(exchange.notes),
         "request_size": exchange.request_size,
@@ -151,6 +157,25 @@ def _measured(exchange: Exchange) -> dict[str, Any]:
         "chunks": Row(Row((chunk.at_us, chunk.wire_size, chunk.size)) for chunk in exchange.chunks),
     }
     return {name: value for name, value in facts.items() if value not in (None, [])}
+
+
+def _dialect(exchange: Exchange) -> str | None:
+    """The dialect that the response gives away, None if it does not tell."""
+    body = exchange.response_body
+    if "event-stream" in (exchange.response_header("content-type") or ""):
+        with suppress(WireError):
+            payloads = (event.data for event in SseParser().feed(body))
+            return next((name for payload in payloads if (name := _told(payload))), None)
+    return _told(body)
+
+
+def _told(payload: str | bytes) -> str | None:
+    try:
+        value = json.loads(payload)
+    except ValueError:
+        return None
+    name = detect(value) if isinstance(value, dict) else "unknown"
+    return None if name == "unknown" else name
 
 
 def _parse(text: str, name: str) -> Mapping[str, Any]:
@@ -177,11 +202,16 @@ def _parse(text: str, name: str) -> Mapping[str, Any]:
 
 
 def _metadata(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = (data.get("metadata") or {}).get("tracer") or {}
+    metadata = data.get("metadata") or {}
+    section = metadata.get("tracer") or {} if isinstance(metadata, dict) else None
+    if not isinstance(section, dict):
+        raise _damaged(name, "its metadata is no mapping")
     number = section.get("format", FORMAT)
     if not isinstance(number, int) or number > FORMAT:
         raise _newer(name, number)
-    exchanges: Mapping[str, Any] = section.get("exchanges") or {}
+    exchanges = section.get("exchanges") or {}
+    if not isinstance(exchanges, dict):
+        raise _damaged(name, "its metadata is no mapping")
     return exchanges
 
 
