@@ -4,7 +4,7 @@ import runpy
 import sys
 from pathlib import Path
 
-PROGRAMS = ("chat", "tools", "stream", "research", "failure")
+PROGRAMS = ("failure", "research", "stream", "tools", "chat")
 
 for program in PROGRAMS:
     try:
