@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import types
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,9 @@ class _Ready:
 
 
 def _master(addons: list[Any], options: dict[str, Any]) -> Any:
-    with _LeanAddons():
+    with warnings.catch_warnings(), _LeanAddons():
+        # Deprecations between mitmproxy and its own dependencies are not ours to show, or to die of.
+        warnings.simplefilter("ignore")
         from mitmproxy.addons import core, next_layer, proxyserver, tlsconfig
         from mitmproxy.master import Master
 
