@@ -91,6 +91,16 @@ def test_ids_are_new_at_every_start() -> None:
         assert ask(first)["id"] != ask(second)["id"]
 
 
+def test_a_seed_makes_everything_repeatable() -> None:
+    with (
+        running("--seed", "5") as (_, first),
+        running("--seed", "5") as (_, second),
+        running("--seed", "6") as (_, other),
+    ):
+        assert [ask(first), ask(first)] == [ask(second), ask(second)]
+        assert ask(other)["id"] != ask(first)["id"]
+
+
 def test_dialect_is_as_told() -> None:
     with running("--dialect", "guide") as (_, url):
         assert "prompt_tokens" in ask(url)["usage"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import os
 import secrets
 import signal
+import time
+from collections.abc import Callable
 from typing import Literal
 
 import click
@@ -49,7 +52,7 @@ Magic words in a prompt make trouble, so that an app's handling of it can be tri
     show_default=True,
     help="What to speak; auto goes by the client's SDK version.",
 )
-@click.option("--seed", type=int, metavar="N", help="Fixes the ids; without it they are new at every start.")
+@click.option("--seed", type=int, metavar="N", help="The same calls get the same ids and times at every start.")
 @click.option("--json", "as_json", is_flag=True, help="Say that it is ready as a line of JSON on stdout.")
 @click.argument("cmd", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -71,7 +74,8 @@ def command(
     host, port = _address(listen)
     engine = Engine(Rules(), dialect=dialect, seed=secrets.randbits(64) if seed is None else seed)
     token = None if is_loopback(host) else secrets.token_urlsafe(16)
-    with Server(engine, host, port, token=token) as server:
+    clock = time.time if seed is None else counting_clock()
+    with Server(engine, host, port, token=token, clock=clock, compress=True) as server:
         return asyncio.run(_serve(cmd, server.url, as_json=as_json))
 
 
@@ -88,6 +92,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def counting_clock() -> Callable[[], float]:
+    """A clock that shows one second more each time it is asked, from 2026-01-01 on; Unix time."""
+    ticks = itertools.count(1_767_225_600)
+    return lambda: float(next(ticks))
 
 
 def _say_ready(url: str, *, as_json: bool, quiet: bool) -> None:

@@ -23,7 +23,7 @@ def digest(seed: int, *parts: object, size: int = 32) -> bytes:
 def turn_token(seed: int, counter: int, now_us: int) -> str:
     """The part of an interaction id that names one turn."""
     seconds = (now_us // 1_000_000) & 0xFFFFFFFF
-    return _base64url(seconds.to_bytes(4, "little") + digest(seed, "turn", counter, now_us, size=13))
+    return _base64url(seconds.to_bytes(4, "little") + digest(seed, "turn", counter, size=13))
 
 
 def interaction_id(first_token: str, token: str) -> str:

@@ -88,10 +88,12 @@ class Server:
         )
         self._running = _Uvicorn(config)
         self._thread = threading.Thread(
-            target=self._running.run, args=([listener],), name=f"serve {self._url}", daemon=True
+            target=self._running.run_on, args=(listener,), name=f"serve {self._url}", daemon=True
         )
         self._thread.start()
-        self._running.ready.wait()
+        self._running.settled.wait()
+        if not self._running.started:
+            raise TracerError(f"the server at {self._url} did not start: see the log above")
         return self._url
 
     def stop(self) -> None:
@@ -130,15 +132,21 @@ class Server:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Says when it is ready; on a thread of its own it installs no signal handlers."""
+    """Says when it is ready or has failed; on a thread of its own it installs no signal handlers."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.ready = threading.Event()
+        self.settled = threading.Event()
+
+    def run_on(self, listener: socket.socket) -> None:
+        try:
+            self.run(sockets=[listener])
+        finally:
+            self.settled.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        self.ready.set()
+        self.settled.set()
 
 
 class _QuietProtocol(H11Protocol):
