@@ -7,11 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tracer.player.reply import Call, Reply
 from tracer.player.rules import Rules
 from tracer.player.state import Engine
-from tracer.player.stream import Pace
+from tracer.player.stream import Pace, text_pieces
 from tracer.wire.sse import SseParser
 
 NOW = 1_795_338_000_000_000
@@ -251,6 +253,69 @@ def test_resume_sends_what_follows_an_event() -> None:
     assert events(rest) == happened[7:]
     refused = service.call("GET", path, None, "stream=true&last_event_id=nope")
     assert error(refused) == (400, "invalid_request")
+
+
+def test_a_broken_stream_can_be_resumed() -> None:
+    service = Service()
+    body = {**MODEL, "input": "Tell me about the sea, please break the stream", "stream": True}
+    broken = service.call("POST", "/v1/interactions", body)
+    assert broken.cut
+    received = [json.loads(event.data) for event in SseParser().feed(broken.body)]
+    path = f"/v1/interactions/{received[0]['interaction']['id']}"
+    rest = events(service.call("GET", path, None, f"stream=true&last_event_id={received[-1]['event_id']}"))
+    whole = service.call("GET", path, None, "stream=true")
+    assert not whole.cut
+    assert received + rest == events(whole)
+    assert service.get(path.rpartition("/")[2])["status"] == "completed"
+
+
+def test_refusal_in_a_stream_is_a_bare_line() -> None:
+    body = {**MODEL, "input": "Hi, please refuse", "stream": True}
+    parsed = SseParser().feed(Service().call("POST", "/v1/interactions", body).body)
+    assert [event.name for event in parsed] == ["interaction.created", "interaction.status_update", None]
+    assert parsed[-1].bare
+    assert json.loads(parsed[-1].data)["error"]["code"] == "prohibited_content"
+
+
+@pytest.mark.parametrize("headers", [(), LEGACY])
+def test_error_event_ends_a_stream_and_fails_the_interaction(headers: tuple[tuple[str, str], ...]) -> None:
+    service = Service(headers)
+    body = {**MODEL, "input": "Hi, please send an error in the stream", "stream": True}
+    parsed = SseParser().feed(service.call("POST", "/v1/interactions", body).body)
+    first, last = json.loads(parsed[0].data), json.loads(parsed[-1].data)
+    assert (last["event_type"], last["error"]["code"]) == ("error", "internal_error")
+    got = service.get(first["interaction"]["id"])
+    assert (got["status"], got["errors"][0]["code"]) == ("failed", "internal_error")
+
+
+def test_a_job_that_is_streamed_from_the_start_can_be_left_and_cancelled() -> None:
+    service = Service()
+    body = {"agent": "a", "input": "Research", "background": True, "stream": True}
+    happened = events(service.call("POST", "/v1/interactions", body))
+    path = f"/v1/interactions/{happened[0]['interaction']['id']}"
+    assert ok(service.call("POST", f"{path}/cancel"))["status"] == "cancelled"
+    assert events(service.call("GET", path, None, "stream=true"))[-1]["interaction"]["status"] == "cancelled"
+
+
+def test_a_job_fails_when_its_prompt_asks_for_it() -> None:
+    service = Service()
+    job = service.create("Research it. Please fail the job, please take 2 polls", agent="a", background=True)
+    assert [service.get(job["id"])["status"] for _ in range(2)] == ["in_progress", "failed"]
+    assert service.get(job["id"])["errors"][0]["code"] == "internal_error"
+    guide = Service(dialect="guide").create("please fail the job")
+    assert guide["error"] == guide["errors"][0]
+
+
+def test_retries_of_a_failing_request_succeed_in_the_end() -> None:
+    service = Service()
+    body = {**MODEL, "input": "Hi, please fail with 503 twice"}
+    statuses = [service.call("POST", "/v1/interactions", body).status for _ in range(4)]
+    assert statuses == [503, 503, 200, 503]
+
+
+@given(st.text())
+def test_pieces_of_a_text_join_to_it(text: str) -> None:
+    assert "".join(text_pieces(text)) == text
 
 
 def test_streaming_a_background_job_lets_it_finish_when_everything_was_sent() -> None:
