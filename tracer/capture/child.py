@@ -49,6 +49,7 @@ class IngesterProcess:
                 f"{str(self._destination.journal)!r} for `tracer recover`"
             )
             return
+        self._end_input()
         self._process = self._start()
         if self._ending:
             self._end_input()

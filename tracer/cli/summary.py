@@ -60,20 +60,21 @@ def _totals(rows: Sequence[InteractionRow]) -> str:
     parts = [f"{_plural(len(rows), 'interaction')} in {_plural(conversations, 'conversation')}"]
     parts.append(f"{failed} failed")
     parts.append(f"{count(tokens)} tokens")
-    parts.append(money(sum(costs) if costs else None) if len(costs) in (0, len(rows)) else f"{money(sum(costs))} known")
+    if costs:
+        parts.append(money(sum(costs)) + ("" if len(costs) == len(rows) else " and an unknown rest"))
+    else:
+        parts.append("cost unknown")
     return " · ".join(parts)
 
 
 def _nothing(seen: Seen) -> list[str]:
-    url = seen.variables["GOOGLE_GEMINI_BASE_URL"]
     hosts = ", ".join(f"{origin} ({_plural(number, 'other call')})" for origin, number in seen.others.items())
     return [
         "tracer: no Interactions API call was seen",
         f"        set for the command: {' '.join(f'{name}={value}' for name, value in seen.variables.items())}",
         f"        hosts seen: {hosts or 'none'}",
-        "        an app that names its base URL in code does not read these variables; keep a proxy running with",
-        "            tracer proxy --listen 127.0.0.1:8080",
-        f"        and give the app http://127.0.0.1:8080 as its base URL, as {url} was here",
+        "        an app that names its base URL in code reads none of these; give it http://127.0.0.1:8080 there, and try:",
+        "        tracer proxy --listen 127.0.0.1:8080",
     ]
 
 
