@@ -14,8 +14,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import yaml
-
 from tracer.errors import CassetteError, WireError
 from tracer.wire.decoding import BodyDecoder
 from tracer.wire.exchange import Exchange, Headers, Outcome
@@ -30,6 +28,8 @@ _LAST_US = 4_102_444_800_000_000
 
 def read_recording(text: str, source: str) -> list[Exchange]:
     """The exchanges of a recording, in the file's order. Raises CassetteError if it is of neither format."""
+    import yaml
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         documents = list(yaml.load_all(text, Loader=loader))

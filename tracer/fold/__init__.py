@@ -13,7 +13,7 @@ from typing import Any
 from tracer.dialects import DialectName
 from tracer.dialects import history as lists
 from tracer.events import Json, JsonObject
-from tracer.fold import failure, turn, unknown
+from tracer.fold import failure, schema, turn, unknown
 from tracer.fold.caller import client
 from tracer.fold.reading import Reading, Sighting, is_terminal, read
 from tracer.fold.timing import milliseconds, rfc3339, timing
@@ -85,6 +85,7 @@ def understand(exchanges: Sequence[Exchange]) -> Folded:
         input=[parse_step(step) for step in asked],
         output=[parse_step(step) for step in output],
         output_text=_output_text(output),
+        schema_ok=_schema_ok(request, output, status),
         usage=used,
         timing=timing(hops, first.started_at_us, used, sightings[-1], state),
         error=_error(hops[-1], sightings[-1], state, status),
@@ -207,6 +208,13 @@ def _output_text(output: Sequence[JsonObject]) -> str | None:
         if isinstance(content.get("text"), str) and content.get("type") == "text"
     ]
     return "".join(texts) if texts else None
+
+
+def _schema_ok(request: JsonObject, output: Sequence[JsonObject], status: str | None) -> bool | None:
+    wanted, text = schema.schema_of(request), _output_text(output)
+    if wanted is None or text is None or status not in ("completed", "incomplete"):
+        return None
+    return schema.satisfies(text, wanted)
 
 
 def _summaries(readings: Sequence[Reading], hops: Sequence[_Hop]) -> list[ExchangeSummary]:
