@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from tracer.identity.facts import Facts
 from tracer.wire.keys import content_key
@@ -18,7 +19,8 @@ class Group:
     @property
     def first(self) -> Facts:
         """The earliest exchange; of those at one instant the one with the smallest key."""
-        return min(self.facts, key=lambda fact: (fact.started_at_us, fact.key))
+        start = self.facts[0].started_at_us
+        return min(takewhile(lambda fact: fact.started_at_us == start, self.facts), key=lambda fact: fact.key)
 
     @property
     def key(self) -> str:

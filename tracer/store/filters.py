@@ -95,7 +95,7 @@ def _condition(term: _Term, now_us: int) -> Condition:
 def _free_text(term: _Term) -> Condition:
     if not any(character.isalnum() for character in term.value):
         term.fail("a search needs a word to look for")
-    phrase = term.value.replace('"', '""')
+    phrase = term.value.replace('"', '""').replace("\0", " ")
     return "seq IN (SELECT rowid FROM search WHERE search MATCH ?)", [f'"{phrase}"*']
 
 

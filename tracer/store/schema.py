@@ -60,8 +60,9 @@ _TABLES = (
     "CREATE INDEX interaction_status ON interaction(status, seq)",
     "CREATE INDEX interaction_model ON interaction(model, seq)",
     "CREATE INDEX interaction_started ON interaction(started_at_us, seq)",
+    "CREATE INDEX interaction_project ON interaction(project, started_at_us, seq)",
     "CREATE INDEX interaction_rev ON interaction(rev)",
-    "CREATE INDEX interaction_root ON interaction(project, root_key, seq)",
+    "CREATE INDEX interaction_root ON interaction(root_key, seq)",
     "CREATE INDEX interaction_parent ON interaction(project, parent_key, seq) WHERE parent_key IS NOT NULL",
     "CREATE INDEX interaction_id ON interaction(id, seq) WHERE id IS NOT NULL",
     "CREATE INDEX interaction_key ON interaction(key)",
@@ -73,6 +74,7 @@ _TABLES = (
         title TEXT NOT NULL, interactions INTEGER NOT NULL, failed INTEGER NOT NULL, running INTEGER NOT NULL,
         total_tokens INTEGER NOT NULL, cost_nano INTEGER, started_at_us INTEGER NOT NULL, last_at_us INTEGER NOT NULL,
         models TEXT NOT NULL, UNIQUE(project, root_key))""",
+    "CREATE INDEX conversation_project ON conversation(project, seq)",
     "CREATE INDEX conversation_rev ON conversation(rev)",
     "CREATE INDEX conversation_root ON conversation(root_key)",
     """CREATE TABLE alias(

@@ -177,10 +177,12 @@ class _Update:
             self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (seq,))
 
     def _write(self, group: Group, seq: int | None, fresh: Mapping[str, Exchange]) -> None:
-        record = self._normalize(self._members(group, fresh), key=group.key)
+        key = group.key
+        record = self._normalize(self._members(group, fresh), key=key)
         columns = {**summaries.columns(record, group), "rev": self._rev}
+        is_new = seq is None
         if seq is None:
-            columns["root_key"] = group.key
+            columns["root_key"] = key
             names, marks = ", ".join(columns), ", ".join("?" * len(columns))
             cursor = self._connection.execute(
                 f"INSERT INTO interaction({names}) VALUES ({marks})", tuple(columns.values())
@@ -192,13 +194,18 @@ class _Update:
             self._connection.execute(f"UPDATE interaction SET {assigned} WHERE seq = ?", (*columns.values(), seq))
         codec, data = self._codec.pack(record.to_json().encode())
         self._connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (seq, codec, data))
+        if is_new or record.state != "in_flight":
+            self._make_searchable(seq, record)
+        self._connection.executemany(
+            "UPDATE exchange SET record = :record WHERE project = :project AND key = :key AND record IS NOT :record",
+            [{"record": key, "project": self._project, "key": facts.key} for facts in group.facts],
+        )
+
+    def _make_searchable(self, seq: int, record: Interaction) -> None:
+        # Indexing text costs more than the rest of a write: a running interaction is indexed when it begins and ends.
         self._connection.execute("DELETE FROM search WHERE rowid = ?", (seq,))
         texts = summaries.searched(record)
         self._connection.execute("INSERT INTO search(rowid, prompt, answer, tools) VALUES (?, ?, ?, ?)", (seq, *texts))
-        self._connection.executemany(
-            "UPDATE exchange SET record = ? WHERE project = ? AND key = ?",
-            [(group.key, self._project, facts.key) for facts in group.facts],
-        )
 
     def _members(self, group: Group, fresh: Mapping[str, Exchange]) -> list[Exchange]:
         stored = [facts.key for facts in group.facts if facts.key not in fresh]
