@@ -376,3 +376,22 @@ def test_where_it_went(path: str, origin: str, version: str, service: str) -> No
 def test_the_servers_own_time() -> None:
     headers = (("content-type", "application/json"), ("server-timing", "cdn;dur=x, gfet4t7; dur=1148"))
     assert fold([exchange(ASK, answer("v1_a"), response_headers=headers)]).timing.server_ms == 1148
+
+
+def test_what_the_transport_says_after_the_end_is_no_news() -> None:
+    gone = {"outcome": Outcome.CLIENT_GONE, "error": "Client disconnected."}
+    whole = fold([exchange(ASK_STREAM, text_stream("v1_a", ["Hello."]), **gone)])
+    assert (whole.state, whole.notes) == ("complete", [])
+    broken = fold([exchange(ASK_STREAM, text_stream("v1_a", ["Hello."], ended=False), **gone)])
+    assert (broken.state, broken.notes) == ("truncated", ["Client disconnected."])
+
+
+def test_a_note_says_what_where_and_how_much() -> None:
+    built = exchange(ASK_STREAM, [], done=False)
+    body = b'data: {"event_type":\n\ndata: 7\n\n'
+    record = fold([exchange(ASK_STREAM, body, response_headers=built.response_headers)])
+    assert record.notes == [
+        "the event that ends at byte 22 is not JSON: 14 bytes kept",
+        "the event that ends at byte 31 is not an object: 1 bytes kept",
+    ]
+    assert record.unknown.events == ["(no name)"]

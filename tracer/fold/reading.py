@@ -99,8 +99,6 @@ def read(exchange: Exchange) -> Reading:
     route = routes.match(exchange.method, exchange.path, exchange.query)
     reading = Reading(exchange, _operation(exchange, route), route, {}, notes=list(exchange.notes))
     _read_request(reading)
-    if exchange.error:
-        reading.notes.append(exchange.error)
     if exchange.status is not None and exchange.status >= 400:
         reading.error = failure.from_http(exchange.status, exchange.response_body)
     elif _is_stream(exchange):
@@ -112,6 +110,9 @@ def read(exchange: Exchange) -> Reading:
         _read_body(reading)
     elif exchange.outcome is Outcome.FAILED:
         reading.error = InteractionError(message=exchange.error or "no response arrived")
+    if exchange.error and reading.state() != "complete":
+        # Clients hang up right after the end marker; what the transport says then is no news.
+        reading.notes.append(exchange.error)
     reading.sightings = _sightings(reading)
     for sighting in reading.sightings:
         reading.unknown_fields |= unknown.in_interaction(sighting.fields)
@@ -148,7 +149,7 @@ def _read_request(reading: Reading) -> None:
         reading.request = value
     else:
         why = value.reason if isinstance(value, Unparsed) else "JSON, but no object"
-        reading.notes.append(f"the request body is {why}: {len(data)} bytes kept")
+        reading.notes.append(f"the request body of the {reading.operation} is {why}: {len(data)} bytes kept")
 
 
 def _read_body(reading: Reading) -> None:
@@ -159,7 +160,8 @@ def _read_body(reading: Reading) -> None:
     if not isinstance(value, dict):
         if exchange.outcome is not Outcome.OPEN:
             why = value.reason if isinstance(value, Unparsed) else "JSON, but no object"
-            reading.notes.append(f"the response body is {why}: {len(exchange.response_body)} bytes kept")
+            size = len(exchange.response_body)
+            reading.notes.append(f"the response body of the {reading.operation} is {why}: {size} bytes kept")
         return
     dialect = detect(value)
     reading.dialects = [] if dialect == "unknown" else [dialect]

@@ -76,7 +76,8 @@ def _take(stream: Stream, sent: ServerSentEvent, at_us: int | None) -> None:
     payload = load(sent.data)
     if not isinstance(payload, dict):
         reason = payload.reason if isinstance(payload, Unparsed) else "not an object"
-        stream.notes.append(f"an event's data is {reason}: {len(sent.data.encode('utf-8', 'replace'))} bytes kept")
+        size = len(sent.data.encode("utf-8", "replace"))
+        stream.notes.append(f"the event that ends at byte {sent.end} is {reason}: {size} bytes kept")
         stream.unknown_events[sent.name or "(no name)"] = None
         stream.events.append(Timed(Unrecognised(sent.name, sent.data), at_us, None, None))
         return
