@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from textual.dom import DOMNode
 from textual.message import Message
+from textual.worker import Worker
 
 from tracer.errors import StoreError
 from tracer.store.filters import Filter
@@ -81,7 +82,11 @@ class Feed:
             self._start(read, "look", exclusive=False)
 
     def _start(self, read: Callable[[], Awaitable[Message | None]], group: str, *, exclusive: bool = True) -> None:
-        self._target.run_worker(self._report(read), group=group, exclusive=exclusive)
+        # A function, not a coroutine: a worker that is replaced before it starts would leave that unawaited.
+        async def work() -> None:
+            await self._report(read)
+
+        _: Worker[None] = self._target.run_worker(work, group=group, exclusive=exclusive)
 
     async def _report(self, read: Callable[[], Awaitable[Message | None]]) -> None:
         try:

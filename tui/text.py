@@ -18,6 +18,8 @@ TAB = "    "
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINER = "\u200d"
+_NOTHING = frozenset("\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff")
+"""Formatting that shows nothing and does no harm."""
 
 
 class _Visible(dict[int, str]):
@@ -38,7 +40,9 @@ def _shown(character: str) -> str:
         return "␡"
     if character == _JOINER:
         return character
-    # C1 codes drive terminals too; marks of direction and lone surrogates break columns or the encoder.
+    if character in _NOTHING:
+        return ""
+    # C1 codes drive terminals too; overrides of direction, tags and lone surrogates hide or break things.
     return "�" if unicodedata.category(character) in _HIDDEN else character
 
 

@@ -46,7 +46,9 @@ class Line:
     segments: list[Segment]
     block: int | None = None
     text: str = ""
-    """What it says, for the tests and the clipboard."""
+    """What it says."""
+    fold: bool = False
+    """A click here opens or folds the block."""
 
 
 type Body = list[list[Segment]]
@@ -72,13 +74,13 @@ def lines(
         shown += [_line([Segment("  "), *line], index) for line in (body[:limit] if folded else body)]
         if folded and limit:
             more = Segment(f"  ⋯ {len(body) - limit:,} more lines", S.faint)
-            shown.append(_line([more], index))
+            shown.append(_line([more], index, fold=True))
         shown.append(Line([]))
     return shown
 
 
-def _line(segments: list[Segment], block: int | None) -> Line:
-    return Line(segments, block, "".join(segment.text for segment in segments))
+def _line(segments: list[Segment], block: int | None, *, fold: bool = False) -> Line:
+    return Line(segments, block, "".join(segment.text for segment in segments), fold)
 
 
 def _head(index: int, block: Block, body: Body, width: int, *, folded: bool, foldable: bool) -> Line:
@@ -93,7 +95,7 @@ def _head(index: int, block: Block, body: Body, width: int, *, folded: bool, fol
             segments.append(Segment(cut("".join(segment.text for segment in body[0]).strip(), room), S.thought_text))
     elif foldable:
         segments.append(Segment("  ▸" if folded else "  ▾", S.faint))
-    return _line(segments, index)
+    return _line(segments, index, fold=foldable)
 
 
 def _part(block: Block, part: Part, width: int) -> Iterator[list[Segment]]:

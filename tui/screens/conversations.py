@@ -61,7 +61,7 @@ class ConversationsScreen(Screen[None]):
         Binding("t", "thoughts", "thoughts", show=False),
         Binding("y", "copy", "copy id", show=False),
         Binding("question_mark", "help", "keys", show=False),
-        Binding("q", "app.quit", "quit", show=False),
+        Binding("q,ctrl+c", "app.quit", "quit", show=False),
     ]
     PANES: ClassVar[tuple[str, ...]] = ("list", "tree", "steps")
 
@@ -182,6 +182,9 @@ class ConversationsScreen(Screen[None]):
         conversations, self._listing = self.conversations, message.listing
         conversations.empty_text = empty_text(self.facts, self.filter_text, message.listing.elsewhere)
         conversations.show(message.listing.seqs, same=message.again)
+        if self._start is not None and (index := conversations.pages.index(self._start.seq)) is not None:
+            conversations.move_to(index)
+            self._go_to("tree")
         if not message.listing.seqs:
             self.outline.show(None, [], at=None)
             self.steps.show(None)

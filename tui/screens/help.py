@@ -53,7 +53,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             (f"{FORK} 2", "a fork: two interactions continue from here"),
         ),
     ),
-    ("Mouse", (("click wheel", "choose a row, open the chosen one, scroll"),)),
+    ("Mouse", (("click wheel", "choose a row (twice: open it), scroll"),)),
     ("Leave", (("q", "quit"),)),
 )
 

@@ -19,6 +19,8 @@ from tui.widgets.virtual_list import Hint, VirtualList
 
 COLUMNS_FROM = 64
 """Width at which a conversation fits into one line."""
+WIDE_FROM = 90
+"""Width at which it also has a column for the models."""
 MODEL_FROM = 12
 """Cells that a model's name needs to be of any use."""
 AHEAD = 64
@@ -149,7 +151,7 @@ def sign(row: ConversationRow) -> tuple[str, Style]:
 def one_line(row: ConversationRow, width: int, now_us: int) -> list[Segment]:
     """Sign, title, model, turns, tokens, cost, age."""
     glyph, style = sign(row)
-    model_width = 16 if width >= 76 else 0
+    model_width = 16 if width >= WIDE_FROM else 0
     rest = width - 3 - model_width - 34
     segments = [Segment(f" {glyph} ", style), Segment(fit(_title(row), rest), S.plain)]
     if model_width:
@@ -157,7 +159,7 @@ def one_line(row: ConversationRow, width: int, now_us: int) -> list[Segment]:
     return [
         *segments,
         Segment(f"  {row.interactions:>5}", S.muted),
-        Segment(f"  {count(row.total_tokens):>6}", S.muted),
+        Segment(f"  {count(row.total_tokens) if row.total_tokens else '':>6}", S.muted),
         Segment(f"  {_cost(row):>8}", S.money),
         Segment(f"  {age(row.last_at_us, now_us):>6} ", S.muted),
     ]
@@ -175,7 +177,7 @@ def second_line(row: ConversationRow, width: int, now_us: int) -> list[Segment]:
     """Turns, tokens and cost in columns; the models if there is room."""
     segments = [
         Segment(f"   {row.interactions:>3} {'turn ' if row.interactions == 1 else 'turns'}", S.muted),
-        Segment(f"  {count(row.total_tokens):>5} tok", S.muted),
+        Segment(f"  {count(row.total_tokens):>5} tok" if row.total_tokens else " " * 11, S.muted),
         Segment(f"  {_cost(row):>8}", S.money),
     ]
     room = width - 36

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.worker import Worker
 
 from tui.blocks import Block, blocks
 from tui.data import Detail
@@ -82,12 +84,14 @@ class StepsPane(VirtualList):
     def _lay_out(self) -> None:
         width = self.size.width
         if self.detail is not None and width > 0 and self._drawn != (self.detail, width):
-            self.run_worker(self._draw_blocks(self.detail, width), group="layout", exclusive=True)
+            detail = self.detail
 
-    async def _draw_blocks(self, detail: Detail, width: int) -> None:
-        shown = blocks(detail)
-        drawn = await asyncio.to_thread(bodies, shown, width)
-        self.post_message(self.LaidOut(detail, width, shown, drawn))
+            async def work() -> None:
+                shown = blocks(detail)
+                drawn = await asyncio.to_thread(bodies, shown, width)
+                self.post_message(self.LaidOut(detail, width, shown, drawn))
+
+            _: Worker[None] = self.run_worker(work, group="layout", exclusive=True)
 
     def on_steps_pane_laid_out(self, message: LaidOut) -> None:
         """Put the drawn blocks on the screen."""
@@ -154,6 +158,14 @@ class StepsPane(VirtualList):
         if block is not None:
             self.move_to(next(y for y, line in enumerate(self.lines) if line.block == block))
         self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a fold sign opens or folds, anywhere else it chooses the line."""
+        index = self.row_at(event)
+        if index is not None:
+            self.move_to(index, by_user=True)
+            if self.lines[index].fold:
+                self.action_open()
 
     def draw(self, index: int, part: int, width: int) -> list[Segment]:
         """A line as it was laid out."""

@@ -16,6 +16,8 @@ from tui.widgets.virtual_list import Hint, VirtualList
 
 COLUMNS_FROM = 76
 """Width at which an interaction fits into one line."""
+COLUMNS = 29
+"""Width of tokens, time and cost."""
 FORK = "⋎"
 """U+2442, the fork proper, is in hardly any monospace font."""
 
@@ -77,14 +79,14 @@ class ConversationTree(VirtualList):
         """Names over the columns."""
         if not self.nodes:
             return ""
-        names = f"{'tokens':>11} {'time':>6} {'cost':>8} "
+        names = f"{'tokens':>12} {'time':>6} {'cost':>8} "
         return f"{'model':<10} {names}" if width >= COLUMNS_FROM else names
 
 
 def one_line(node: Branch, width: int) -> list[Segment]:
     """Guides, sign, what was asked, model, tokens, time, cost."""
     columns = [Segment(" " + fit(_model(node.row), 10), S.muted), *_columns(node.row)]
-    head = _head(node, width - 39)
+    head = _head(node, width - 11 - COLUMNS)
     return [*head, *columns]
 
 
@@ -101,7 +103,7 @@ def second_line(node: Branch, width: int) -> list[Segment]:
         return [Segment(tail, S.faint), Segment(cut(clean(row.id or ""), width - len(tail)), S.ghost)]
     return [
         Segment(tail, S.faint),
-        Segment(fit(_model(row), width - len(tail) - 28), S.muted),
+        Segment(fit(_model(row), width - len(tail) - COLUMNS), S.muted),
         *_columns(row),
     ]
 

@@ -23,7 +23,7 @@ type Hint = tuple[str, str]
 """A key and what it does, for the footer."""
 
 
-class VirtualList(ScrollView, can_focus=True):
+class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows over something that may be far larger than what is in memory."""
 
     HINTS: ClassVar[tuple[Hint, ...]] = ()
@@ -57,7 +57,7 @@ class VirtualList(ScrollView, can_focus=True):
 
     @dataclass
     class Opened(Message):
-        """Enter, or a click on the row that already had the cursor."""
+        """Enter, or a double click."""
 
         sender: VirtualList
         index: int
@@ -192,11 +192,15 @@ class VirtualList(ScrollView, can_focus=True):
             self.post_message(self.Opened(self, self.cursor))
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses a row, a click on the chosen one opens it."""
-        index = (self.scroll_offset.y + event.y) // self.row_height
-        if not 0 <= index < self.total:
+        """A click chooses a row, a double click opens it."""
+        index = self.row_at(event)
+        if index is None:
             return
-        if index == self.cursor:
+        self.move_to(index, by_user=True)
+        if event.chain > 1:
             self.post_message(self.Opened(self, index))
-        else:
-            self.move_to(index, by_user=True)
+
+    def row_at(self, event: events.Click) -> int | None:
+        """The row that was clicked, if there is one there."""
+        index = (self.scroll_offset.y + event.y) // self.row_height
+        return index if 0 <= index < self.total else None

@@ -1,0 +1,266 @@
+"""Rows and records as the lines that stand on the screen."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from tracer.normalize import normalize
+from tracer.store.rows import ConversationRow, InteractionRow
+from tracer.testing import answer, exchange, function_call
+from tui.blocks import blocks
+from tui.data import Detail
+from tui.outline import outline
+from tui.summary import head
+from tui.transcript import bodies, lines
+from tui.widgets import conversations, tree
+
+MINUTE = 60_000_000
+
+CONVERSATION = ConversationRow(
+    seq=1,
+    rev=1,
+    root_key="a",
+    project="test",
+    title="Refund for order 417 \x1b[2J",
+    interactions=12,
+    failed=0,
+    running=0,
+    total_tokens=1234,
+    cost_nano=380_000_000,
+    started_at_us=0,
+    last_at_us=0,
+    models="gemini-3.5-flash",
+)
+
+
+def node(key: str, parent: str | None = None, at: int = 0, **fields: Any) -> InteractionRow:
+    values: dict[str, Any] = {field.name: None for field in dataclasses.fields(InteractionRow)}
+    values |= {"seq": at, "rev": 1, "key": key, "project": "test", "parent_key": parent, "root_key": "a"}
+    values |= {
+        "ghost": False,
+        "dialect": "steps",
+        "state": "complete",
+        "status": "completed",
+        "tools": "",
+        "answer": "",
+    }
+    values |= {"background": False, "stream": False, "polls": 0, "retries": 0, "hops": 0, "prompt": key}
+    return InteractionRow(**values | {"started_at_us": at * MINUTE} | fields)
+
+
+def said(segments) -> str:
+    return "".join(segment.text for segment in segments)
+
+
+def test_a_conversation_in_two_lines():
+    now = 4 * MINUTE
+    first = said(conversations.first_line(CONVERSATION, 38, now))
+    second = said(conversations.second_line(CONVERSATION, 38, now))
+    assert first == " ● Refund for order 417 ␛[2J       4m "
+    assert second == "    12 turns   1.2k tok     $0.38"
+
+
+def test_a_conversation_in_one_line():
+    drawn = said(conversations.one_line(CONVERSATION, 100, 4 * MINUTE))
+    assert (
+        drawn == " ● Refund for order 417 ␛[2J                       3.5-flash           12    1.2k     $0.38      4m "
+    )
+    assert len(drawn) == 100
+
+
+@pytest.mark.parametrize("width", range(20, 200, 7))
+def test_no_line_is_wider_than_its_pane(width):
+    wide = dataclasses.replace(CONVERSATION, title="日本語 " * 30, models="a b c " * 9, interactions=99_999)
+    for draw in (conversations.first_line, conversations.one_line):
+        if width >= 64 or draw is conversations.first_line:
+            assert cell_len(said(draw(wide, width, 0))) <= width
+    branch = outline([node("a", prompt="日本語 " * 30, tools="search lookup", model="gemini-3.5-flash")])[0]
+    for draw in (tree.first_line, tree.second_line, tree.one_line):
+        if width >= (76 if draw is tree.one_line else 40):
+            assert cell_len(said(draw(branch, width))) == width
+
+
+@pytest.mark.parametrize(
+    ("fields", "sign"),
+    [
+        ({}, "●"),
+        ({"status": "requires_action"}, "◆"),
+        ({"status": "in_progress", "state": "in_flight"}, "◐"),
+        ({"status": None, "state": "in_flight"}, "◐"),
+        ({"status": "failed"}, "✖"),
+        ({"status": None, "state": "error"}, "✖"),
+        ({"status": "in_progress", "state": "truncated"}, "◍"),
+        ({"status": "completed", "state": "interrupted"}, "◍"),
+        ({"status": "budget_exceeded"}, "◒"),
+        ({"status": "never_heard_of"}, "·"),
+        ({"ghost": True, "status": None}, "◌"),
+    ],
+)
+def test_signs(fields, sign):
+    assert said(tree.first_line(outline([node("a", **fields)])[0], 60)).strip().startswith(sign)
+
+
+def test_an_interaction_in_two_lines():
+    row = node(
+        "a",
+        prompt="Where is it?",
+        tools="lookup_order",
+        model="gemini-3.5-flash",
+        input_tokens=1200,
+        output_tokens=310,
+        thought_tokens=90,
+        duration_us=900_000,
+        cost_nano=13_200_000,
+    )
+    branch = outline([row, node("b", "a", 1)])[0]
+    assert said(tree.first_line(branch, 56)) == " ● Where is it?                          ⚙ lookup_order "
+    assert said(tree.second_line(branch, 56)) == " │  3.5-flash                  1.2k→400  900ms  $0.0132 "
+
+
+def test_a_chain_stays_in_its_column_and_a_fork_does_not():
+    rows = [node("a"), node("b", "a", 1), node("c", "b", 2), node("d", "c", 3), node("e", "b", 4), node("f", "e", 5)]
+    assert [(branch.head, branch.tail, branch.row.key) for branch in outline(rows)] == [
+        ("", "│ ", "a"),
+        ("", "│ ", "b"),
+        ("├─", "│ │ ", "c"),
+        ("│ ", "│   ", "d"),
+        ("╰─", "  │ ", "e"),
+        ("  ", "    ", "f"),
+    ]
+
+
+def test_ten_thousand_turns_do_not_march_off_the_screen():
+    rows = [node(str(n), str(n - 1) if n else None, n) for n in range(10_000)]
+    branches = outline(rows)
+    assert len(branches) == 10_000
+    assert {branch.head for branch in branches} == {""}
+
+
+def test_rows_in_a_circle_all_come_out_once():
+    assert sorted(b.row.key for b in outline([node("a", "b"), node("b", "a", 1)])) == ["a", "b"]
+
+
+def test_forks_deeper_than_the_pane_keep_their_right_part():
+    rows = [node("0")]
+    for n in range(1, 60):
+        rows += [node(f"{n}", f"{n - 1}", n), node(f"{n}x", f"{n - 1}", n)]
+    deepest = max(outline(rows), key=lambda branch: len(branch.head))
+    assert cell_len(said(tree.first_line(deepest, 50))) == 50
+    assert said(tree.first_line(deepest, 50)).startswith(" ⋯")
+
+
+def test_a_turn_that_brings_tool_results_is_marked():
+    rows = [node("a", tools="lookup_order"), node("b", "a", 1, prompt='lookup_order: {"status": 1}')]
+    assert said(tree.first_line(outline(rows)[1], 50)).startswith(" ● ↳ lookup_order:")
+
+
+def detail(*exchanges, **fields: Any) -> Detail:
+    record = normalize(exchanges).model_dump(by_alias=True, mode="json")
+    return Detail(node("a", **fields), record)
+
+
+def transcript(shown: Detail, width: int = 60, *, thoughts: bool = False) -> str:
+    made = blocks(shown)
+    drawn = lines(made, bodies(made, width), width, {}, thoughts=thoughts)
+    assert all(cell_len(said(line.segments)) <= width for line in drawn)
+    return "\n".join(said(line.segments).rstrip() for line in drawn)
+
+
+ASKED = {"model": "gemini-3.5-flash", "input": "Go"}
+
+
+def answered(*steps: dict[str, Any]) -> str:
+    return transcript(detail(exchange(ASKED, answer("v1_a", steps=list(steps)))))
+
+
+def output(text: str) -> dict[str, Any]:
+    return {"type": "model_output", "content": [{"type": "text", "text": text}]}
+
+
+def test_markdown_is_drawn_and_html_is_kept():
+    text = "# Title\n\nSome **bold** <b>tags</b>\n\n\n- one\n- two\n\n<script>x</script>"
+    assert answered(output(text)).split("▍3.5-flash\n")[1].rstrip() == (
+        "  Title\n\n  Some bold <b>tags</b>\n\n   • one\n   • two\n\n  <script>x</script>"
+    )
+
+
+def test_an_answer_cannot_drive_the_terminal():
+    shown = answered(output("safe \x1b]52;c;aGk=\x07 \x9b2J"), function_call("c\x1b", "na\x07me", arg="\x9bx\x7f"))
+    assert not any((ord(character) < 32 and character != "\n") or 127 <= ord(character) < 160 for character in shown)
+    assert "␛]52;c;aGk=␇" in shown
+
+
+def test_a_call_and_its_result_are_one_block():
+    call = {"type": "google_search_call", "id": "s1", "arguments": {"queries": ["a"]}}
+    result = {"type": "google_search_result", "call_id": "s1", "result": [{"search_suggestions": "b"}]}
+    assert '▍⚙ google_search  s1\n  {"queries": ["a"]}\n  ↳ [{"search_suggestions": "b"}]\n' in answered(call, result)
+
+
+def test_a_long_result_is_folded_and_says_how_much_is_hidden():
+    shown = answered(function_call("c", "fetch", rows=[{"n": n} for n in range(40)]))
+    assert "⚙ fetch  c  ▸" in shown
+    assert "⋯ 110 more lines" in shown
+
+
+def test_media_are_named_with_type_and_size():
+    request = {"model": "m", "input": [{"type": "image", "data": "AAAA" * 512, "mime_type": "image/png"}]}
+    shown = transcript(detail(exchange(request, answer("v1_a", text="A cat"))))
+    assert "▍You\n  ▣ image  image/png  1.5 kB\n" in shown
+
+
+def test_an_unknown_step_is_shown_as_it_came():
+    assert '▍? hologram  unknown step\n  {"type": "hologram", "lumens": 7}' in answered(
+        {"type": "hologram", "lumens": 7}
+    )
+
+
+def test_a_failed_result_is_marked():
+    request = {
+        **ASKED,
+        "input": [{"type": "function_result", "call_id": "c", "name": "f", "result": "no", "is_error": True}],
+    }
+    assert "▍⚙ f  c\n  ✖ no" in transcript(detail(exchange(request, answer("v1_a", text="Sorry"))))
+
+
+def test_the_head_sums_up():
+    usage = {"total_input_tokens": 2014, "total_cached_tokens": 1664, "total_output_tokens": 512, "total_tokens": 2526}
+    shown = detail(
+        exchange(
+            ASKED | {"previous_interaction_id": "v1_0"},
+            answer("v1_a", text="x", usage=usage),
+            at_us=1_795_338_000_000_000,
+        ),
+        model="gemini-3.5-flash",
+        cost_nano=13_200_000,
+    )
+    assert [said(line).rstrip() for line in head(shown, 60)] == [
+        " ● completed   3.5-flash",
+        "   time   2026-11-22 09:00:00   took 1.0s",
+        "   tokens 2,014 in (1,664 cached)   512 out",
+        "   cost   $0.0132",
+        "   via    google-genai-sdk 3.4.0",
+        "   id     v1_a",
+        "   after  v1_0",
+        "─" * 60,
+    ]
+
+
+def test_unknown_cost_says_why():
+    shown = detail(exchange({"model": "nobody-knows", "input": "x"}, answer("v1_a", text="x", model="nobody-knows")))
+    assert any("unknown: no price" in said(line) for line in head(shown, 90))
+
+
+@pytest.mark.parametrize("width", [12, 30, 47, 90])
+def test_every_line_of_a_transcript_fits(width):
+    steps = [
+        {"type": "thought", "summary": [{"type": "text", "text": "Long " * 40}]},
+        function_call("c", "f", 日本="語" * 90, list=list(range(50))),
+        output("| a | b |\n|---|---|\n| " + "word " * 30 + " | 日本語 |\n\n```python\nx = 1\n```\n\n" + "x" * 300),
+    ]
+    made = blocks(detail(exchange(ASKED, answer("v1_a", steps=steps))))
+    for line in lines(made, bodies(made, width), width, {0: True, 1: True, 2: True}, thoughts=True):
+        assert cell_len(said(line.segments)) <= max(width, 16) or "⚙" in line.text or "▍" in line.text

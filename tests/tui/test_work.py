@@ -1,0 +1,128 @@
+"""A key costs what is in view, not what is in the database: rows read and lines drawn are counted, not timed."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from tracer.store.reader import Totals
+from tracer.store.rows import ConversationRow
+from tui.pages import KEPT, PAGE
+from tui.widgets.conversations import ConversationList
+
+MANY = 50_000
+ROW = ConversationRow(
+    seq=0,
+    rev=1,
+    root_key="",
+    project="test",
+    title="",
+    interactions=1,
+    failed=0,
+    running=0,
+    total_tokens=10,
+    cost_nano=1,
+    started_at_us=0,
+    last_at_us=0,
+    models="gemini-3.5-flash",
+)
+
+
+class ManyConversations:
+    """50,000 conversations that count how often they are read."""
+
+    def __init__(self, work: Counter[str]) -> None:
+        self.work = work
+
+    def data_version(self):
+        return 1
+
+    def last_rev(self):
+        return 1
+
+    def conversation_seqs(self, where, project):
+        return array("q", range(MANY, 0, -1))
+
+    def conversations(self, seqs):
+        self.work["rows"] += len(seqs)
+        return [replace(ROW, seq=seq, root_key=f"{seq:032}", title=f"Conversation {seq}") for seq in seqs]
+
+    def conversations_since(self, rev, project):
+        return []
+
+    def totals(self, project):
+        return Totals(MANY, MANY, 1)
+
+    def runs(self, project, limit):
+        return []
+
+    def tree(self, root_key):
+        self.work["trees"] += 1
+        return []
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    draw = ConversationList.render_line
+
+    def counting(self, y):
+        counted["lines"] += 1
+        return draw(self, y)
+
+    monkeypatch.setattr(ConversationList, "render_line", counting)
+    return counted
+
+
+async def test_opening_reads_two_pages_at_most(opened, work):
+    async with opened(source=lambda: ManyConversations(work)) as driver:
+        assert driver.screen.conversations.total == MANY
+        assert "50,000 conversations" in driver.text("#header")
+        assert work["rows"] <= 2 * PAGE
+        assert work["lines"] <= 5 * 48
+
+
+@pytest.mark.parametrize(
+    ("key", "lines", "rows"),
+    [
+        ("j", 4, 0),
+        ("pagedown", 2 * 45, PAGE),
+        ("ctrl+d", 2 * 45, PAGE),
+        ("G", 4 * 45, 2 * PAGE),
+    ],
+)
+async def test_a_key_draws_and_reads_what_comes_into_view(opened, work, key, lines, rows):
+    async with opened(source=lambda: ManyConversations(work)) as driver:
+        work.clear()
+        await driver.press(key)
+        assert work["lines"] <= lines
+        assert work["rows"] <= rows
+        assert driver.screen.conversations.chosen_row is not None
+
+
+async def test_a_hurried_cursor_reads_one_tree(opened, work):
+    async with opened(source=lambda: ManyConversations(work)) as driver:
+        work.clear()
+        driver.screen.conversations.action_digit(9)
+        for _ in range(20):
+            driver.screen.conversations.action_move(1)
+        await driver.settle()
+        assert work["trees"] == 1
+        assert driver.title == f"Conversation {MANY - 28}"
+
+
+async def test_paging_through_everything_keeps_a_bounded_number_of_rows(opened, work):
+    async with opened(source=lambda: ManyConversations(work)) as driver:
+        conversations = driver.screen.conversations
+        for index in range(0, MANY, PAGE):
+            conversations.move_to(index)
+            await driver.pilot.pause()
+        await driver.settle()
+        held = sum(conversations.pages.row(index) is not None for index in range(MANY))
+        assert 0 < held <= KEPT
