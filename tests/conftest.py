@@ -45,38 +45,41 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def sdk_python() -> Callable[[str], Path]:
-    """From a google-genai version to an interpreter with it, pytest and our base install; made once, then cached."""
+def sdk_python() -> Callable[..., Path]:
+    """From a google-genai version to an interpreter with it, pytest and our base install; made once, then cached.
+
+    A second argument names the Python it is made from; ours unless given.
+    """
     return _sdk_interpreter
 
 
 sdk_test_python = sdk_python
 
 
-def _sdk_interpreter(version: str) -> Path:
+def _sdk_interpreter(version: str, python: str = sys.executable) -> Path:
     requirements = REPOSITORY / "tests" / "sdk" / f"google-genai-{version}.txt"
     base = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["dependencies"]
-    ingredients = f"{requirements.read_text()}{base}{sys.version}{REPOSITORY}"
+    ingredients = f"{requirements.read_text()}{base}{python}{sys.version}{REPOSITORY}"
     digest = hashlib.sha256(ingredients.encode()).hexdigest()[:12]
     folder = REPOSITORY / ".cache" / "sdk" / f"{version}-{digest}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "ready").exists():
-            _build_environment(folder, requirements)
+            _build_environment(folder, requirements, python)
             (folder / "ready").touch()
     return folder / "bin" / "python"
 
 
-def _build_environment(folder: Path, requirements: Path) -> None:
+def _build_environment(folder: Path, requirements: Path, python: str) -> None:
     uv = os.environ.get("UV") or shutil.which("uv") or str(REPOSITORY / ".tools" / "bin" / "uv")
     shutil.rmtree(folder, ignore_errors=True)
     install = ["-r", str(requirements), "-e", str(REPOSITORY)]
     if Path(uv).exists():
-        _run(uv, "venv", "--quiet", "--python", sys.executable, str(folder))
+        _run(uv, "venv", "--quiet", "--python", python, str(folder))
         _run(uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *install)
     else:
-        _run(sys.executable, "-m", "venv", str(folder))
+        _run(python, "-m", "venv", str(folder))
         _run(str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *install)
 
 
