@@ -98,7 +98,7 @@ def results_text(results: list[JsonObject], question: str) -> str:
         name = step.get("name") or "the function"
         said = spoken(step.get("result"))
         sentences.append(f"{name} failed: {said}" if step.get("is_error") else f"According to {name}, {said}")
-    about = f'You asked "{question}". ' if question else ""
+    about = f'You asked "{prompts.quoted(question)}". ' if question else ""
     return about + " ".join(sentence.rstrip(".") + "." for sentence in sentences)
 
 

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from tracer.events import JsonObject
 
 _FACT = re.compile(
-    r"\bmy ((?:favou?rite )?[a-z]+(?: number)?) (?:is|was) ([^.,;!?\n]+?)(?=\s+and\b|[.,;!?\n]|\s*$)", re.IGNORECASE
+    r"\bmy ((?:favou?rite )?[a-z]+(?: number)?) (?:is|was) ([^.,;!?\n]{1,80}?)(?=\s+and\b|[.,;!?\n]|\s*$)",
+    re.IGNORECASE,
 )
 _NAMED = re.compile(r"\b(?:[Ii] am|[Ii]['\u2019]m|[Cc]all me) ([A-Z][\w'-]*)")
 _ASKED = re.compile(
@@ -27,9 +28,10 @@ _SMALL_TALK = re.compile(
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?")
 _LISTED = re.compile(r"\b(?:and|or|both|between)\b", re.IGNORECASE)
-_NAME = r"[A-Z][\w'\u2019-]+(?:(?:\s+|,)[A-Z][\w'\u2019-]+)*"
+_NAME = r"[A-Z][\w'\u2019-]+(?:(?:\s+|,)[A-Z][\w'\u2019-]+){0,4}"
 _PLACE_AFTER = re.compile(rf"(?:\b(?:in|at|for|of|from|to|near|and|or|between)|,)\s+({_NAME})")
 _CAPITALISED = re.compile(rf"(?<!^)(?<![.!?]\s)\b({_NAME})")
+_QUOTED = 300
 _TROUBLE = re.compile(
     r"please (?:fail with (?P<status>[45]\d\d)(?P<times> once| twice)?|(?P<job>fail the job)|(?P<cut>break the stream)"
     r"|(?P<error>send an error in the stream)|(?P<refusal>refuse)|(?P<early>stop early)|(?P<more>need a continuation)"
@@ -136,6 +138,12 @@ def is_small_talk(text: str) -> bool:
 def _asked_part(text: str) -> str:
     found = _ASKED.search(text) or _WHO_AM_I.search(text)
     return text[found.start() :].partition("?")[0] + "?" if found else ""
+
+
+def quoted(text: str) -> str:
+    """A text on one line, shortened to fit into a sentence."""
+    line = " ".join(text[:_QUOTED].split())
+    return line if len(text) <= _QUOTED else f"{line} ..."
 
 
 def urls(text: str) -> list[str]:

@@ -147,14 +147,14 @@ def _media_output(turn: Turn, prompt: str) -> list[JsonObject]:
     if "video" in asked:
         made.append({"type": "video", "mime_type": "video/mp4", "uri": f"https://example.com/{seed.hex()[:16]}.mp4"})
     if made and "text" in asked:
-        made.insert(0, {"type": "text", "text": f"Here is what you asked for: {prompt}"})
+        made.insert(0, {"type": "text", "text": f"Here is what you asked for: {prompts.quoted(prompt)}"})
     return [{"type": "model_output", "content": [content]} for content in made]
 
 
 def _said(turn: Turn, prompt: str) -> str:
     attached = [part for part in prompts.contents(turn.input) if part.get("type") in _MEDIA]
     if attached:
-        return f'{_received(attached)} About "{prompt}": this emulator looks at sizes and types only.'
+        return f'{_received(attached)} About "{prompts.quoted(prompt)}": this emulator looks at sizes and types only.'
     known = prompts.facts(f"{prompts.text_of(turn.context)}\n{prompt}")
     wanted = prompts.asked_fact(prompt)
     if wanted is not None:
@@ -171,7 +171,7 @@ def _said(turn: Turn, prompt: str) -> str:
         return rewritten
     if prompts.is_small_talk(prompt):
         return f"Hello{' ' + known['name'] if 'name' in known else ''}! How can I help you today?"
-    return _talk(" ".join(prompt.split()))
+    return _talk(prompts.quoted(prompt))
 
 
 def _talk(prompt: str) -> str:

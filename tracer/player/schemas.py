@@ -37,6 +37,7 @@ class Filler:
         self._text = text
         self._numbers = prompts.numbers(text)
         self._places = prompts.places(text)[place:]
+        self._facts = prompts.facts(text)
         self._budget = _MAX_VALUES
 
     def value(self, schema: Any) -> Any:
@@ -99,10 +100,10 @@ class Filler:
         elif "date" in lower:
             found = _DATE.search(self._text)
             text = found[0] if found else _FORMATS["date"]
-        elif lower.endswith("name") and prompts.facts(self._text).get("name"):
-            text = prompts.facts(self._text)["name"]
+        elif lower.endswith("name") and "name" in self._facts:
+            text = self._facts["name"]
         elif lower in ("query", "q", "question", "prompt", "text", "input", "expression", "summary", "message"):
-            text = " ".join(self._text.split())
+            text = prompts.quoted(self._text)
         else:
             text = (
                 f"{name or 'text'}-1" if re.search(r"(^|_)(id|number|code|key)$", lower) else f"sample {name or 'text'}"

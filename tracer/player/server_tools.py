@@ -96,7 +96,8 @@ def _program(prompt: str) -> tuple[str, str]:
         value = _OPERATORS[operator](float(left), float(right))
         sign = "*" if operator == "x" else operator
         return f"print({left} {sign} {right})", str(int(value)) if value == value // 1 else str(value)
-    return f"print(len({prompt!r}))", str(len(prompt))
+    text = prompts.quoted(prompt)
+    return f"print(len({text!r}))", str(len(text))
 
 
 def _google_maps(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
