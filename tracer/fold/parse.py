@@ -25,11 +25,14 @@ def load(data: bytes | str) -> Json | Unparsed:
         value = json.loads(data)
     except (ValueError, RecursionError):
         return Unparsed("not JSON")
-    brackets = data.count(b"{") + data.count(b"[") if isinstance(data, bytes) else data.count("{") + data.count("[")
-    if brackets > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if len(data) > MAX_DEPTH and _brackets(data) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         return Unparsed(f"JSON nested deeper than {MAX_DEPTH} levels")
     escapes = (b"\\ud" in data or b"\\uD" in data) if isinstance(data, bytes) else ("\\ud" in data or "\\uD" in data)
     return _storable(value) if escapes else value
+
+
+def _brackets(data: bytes | str) -> int:
+    return data.count(b"{") + data.count(b"[") if isinstance(data, bytes) else data.count("{") + data.count("[")
 
 
 def _depth(value: Any) -> int:

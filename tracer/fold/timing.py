@@ -99,8 +99,7 @@ def _holds_text(step: JsonObject) -> bool:
 
 def _duration(hop: Hop, last: Sequence[Sighting], state: str) -> int | None:
     # Until the first terminal status of the last hop; of what failed or broke off, until its end.
-    timed_starts = {id(voice): voice for voice in hop.voices if voice.timed()}
-    if not timed_starts:
+    if not any(voice.timed() for voice in hop.voices):
         return None
     terminal = next((told.at_us for told in last if is_terminal(told.status)), None)
     if terminal is not None:
