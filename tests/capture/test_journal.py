@@ -31,7 +31,8 @@ def every_entry(key: str = KEY) -> list[Entry]:
         RunStarted(key=key, at_us=1, project="p", command=("python", "app.py"), tags={"k": "v"}),
         Opened(
             key=key, at_us=1_795_338_000_000_000, run="r", project=None, account="k:12", origin="https://h",
-            method="POST", path="/v1/interactions", query=(("a", "b"), ("a", "")), headers=(("X-Odd", "bytes \udcff"), ("x", "ü")),
+            method="POST", path="/v1/interactions", query=(("a", "b"), ("a", "")),
+            headers=(("X-Odd", "bytes \udcff"), ("x", "ü")),
         ),
         RequestData(key=key, data=b'{"a":1}', wire_size=9),
         ResponseStarted(key=key, at_us=5, status=200, headers=(("content-type", "text/event-stream"),)),

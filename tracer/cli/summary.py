@@ -73,7 +73,7 @@ def _nothing(seen: Seen) -> list[str]:
         "tracer: no Interactions API call was seen",
         f"        set for the command: {' '.join(f'{name}={value}' for name, value in seen.variables.items())}",
         f"        hosts seen: {hosts or 'none'}",
-        "        an app that names its base URL in code reads none of these; give it http://127.0.0.1:8080 there, and try:",
+        "        an app that names its base URL in code reads none of these: give it http://127.0.0.1:8080, and try",
         "        tracer proxy --listen 127.0.0.1:8080",
     ]
 
