@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import sys
@@ -93,10 +94,10 @@ def money(nano: int | None, currency: str = "$") -> str:
     if nano is None:
         return "?"
     amount = nano / 1e9
-    if amount == 0 or amount >= 0.1:
+    if amount == 0 or abs(amount) >= 0.1:
         return f"{currency}{amount:.2f}"
-    digits = 3 - len(str(int(amount * 1e9))) + 9
-    return f"{currency}{amount:.{max(2, min(9, digits - 1))}f}"
+    decimals = min(9, 2 - math.floor(math.log10(abs(amount))))
+    return currency + f"{amount:.{decimals}f}".rstrip("0")
 
 
 def duration(microseconds: float | None) -> str:
