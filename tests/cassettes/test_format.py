@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import subprocess
 import sys
@@ -141,6 +143,17 @@ def test_plain_vcrpy_cassette_is_read() -> None:
     assert (read.method, read.path, read.query) == ("POST", "/v1beta/interactions", (("x", "1"),))
     assert read.response_headers == (("C", "d"), ("C", "e"))
     assert read.outcome is Outcome.COMPLETE
+
+
+def test_encoded_body_of_plain_vcrpy_is_decoded() -> None:
+    coded = base64.b64encode(gzip.compress(b'{"id":"v1_a"}')).decode()
+    text = (
+        "version: 1\ninteractions:\n- request: {method: GET, uri: 'https://a/v1/x', body: null, headers: {}}\n"
+        "  response: "
+        "{status: {code: 200, message: OK}, headers: {Content-Encoding: [gzip]}, body: {string: BODY}}\n"
+    )
+    for body in (f"!!binary {coded}", '\'{"id":"v1_a"}\''):
+        assert loads(text.replace("BODY", body))[0].response_body == b'{"id":"v1_a"}'
 
 
 WHOLE = dumps([unary()])

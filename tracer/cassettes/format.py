@@ -32,6 +32,7 @@ from tracer.cassettes.literal import Row, serialize
 from tracer.dialects import detect
 from tracer.errors import CassetteError, WireError
 from tracer.wire import routes
+from tracer.wire.decoding import BodyDecoder
 from tracer.wire.exchange import Chunk, Exchange, Headers, Outcome
 from tracer.wire.keys import content_key
 from tracer.wire.sse import SseParser
@@ -49,6 +50,7 @@ _CONNECTION = {
     "transfer-encoding",
 }
 """Headers of one connection; bodies are kept decoded and whole, so these would only mislead."""
+_MAX_BODY = 1 << 30
 _EDITED = "the body was edited after it was recorded, so its chunk times are left out"
 
 
@@ -154,7 +156,7 @@ def _measured(exchange: Exchange) -> dict[str, Any]:
         "notes": list(exchange.notes),
         "request_size": exchange.request_size,
         "body_hash": body_hash(exchange.response_body),
-        "chunks": Row(Row((chunk.at_us, chunk.wire_size, chunk.size)) for chunk in exchange.chunks),
+        "chunks": Row([chunk.at_us, chunk.wire_size, chunk.size] for chunk in exchange.chunks),
     }
     return {name: value for name, value in facts.items() if value not in (None, [])}
 
@@ -228,7 +230,8 @@ def _damaged(name: str, what: str) -> CassetteError:
 def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str, Any]) -> Exchange:
     request, response = interaction["request"], interaction["response"]
     address = urlsplit(request["uri"])
-    body = _bytes(response["body"]["string"])
+    response_headers = _headers(response.get("headers") or {})
+    body = _decoded(_bytes(response["body"]["string"]), response_headers)
     request_body = _bytes(request.get("body"))
     key = response.get("tracer")
     facts: Mapping[str, Any] = measured.get(key) or {}
@@ -246,7 +249,7 @@ def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str
         request_body=request_body,
         request_size=facts.get("request_size", len(request_body)),
         status=int(response["status"]["code"]),
-        response_headers=_headers(response.get("headers") or {}),
+        response_headers=response_headers,
         headers_at_us=facts.get("headers_us", 0),
         response_body=body,
         response_size=sum(chunk.wire_size for chunk in chunks) if chunks else len(body),
@@ -262,6 +265,15 @@ def _bytes(value: str | bytes | None) -> bytes:
     if value is None:
         return b""
     return value if isinstance(value, bytes) else value.encode("utf-8")
+
+
+def _decoded(body: bytes, headers: Headers) -> bytes:
+    """What plain vcrpy recorded may still be encoded; often it keeps the header of a body that it has decoded."""
+    coding = next((value for name, value in headers if name.lower() == "content-encoding"), None)
+    if coding is not None:
+        with suppress(WireError):
+            return BodyDecoder(coding, _MAX_BODY).feed(body)
+    return body
 
 
 def _headers(headers: Mapping[str, str | Sequence[str]]) -> Headers:
