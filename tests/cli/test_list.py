@@ -75,6 +75,7 @@ def test_another_project_and_all_of_them(
     )
     assert len(listed(capsys, "--all-projects")) == 8
     assert len(listed(capsys, "--project", "main")) == 8
+    assert len(listed(capsys, "project:main")) == len(listed(capsys, "run:aaa")) == 8
     assert run(["list", "--all-projects", "--project", "main"]) == 2
 
 

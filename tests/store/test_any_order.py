@@ -245,9 +245,29 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(several=st.lists(CALLS, min_size=1, max_size=3))
     def happen(self, several: list[dict[str, Any]]) -> None:
+        """Calls that may have nothing to do with each other arrive together."""
         calls = [self._call(values) for values in several]
         self.calls |= {call.key: call for call in calls}
         self.writer.apply([call.exchange() for call in calls])
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data(), values=CALLS, gap=st.integers(-12, 12))
+    def try_again(self, data: st.DataObject, values: dict[str, Any], gap: int) -> None:
+        """Another attempt of a call, before or after it."""
+        other = data.draw(st.sampled_from(list(self.calls.values())))
+        same = {
+            name: getattr(other, name) for name in ("project", "origin", "run", "prompt", "previous", "sent", "stream")
+        }
+        self.happen([{**values, **same, "operation": "create", "start": max(0, other.start + gap)}])
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data(), values=CALLS, gap=st.integers(-3, 12), operation=st.sampled_from(["create", "create", "get"]))
+    def go_on(self, data: st.DataObject, values: dict[str, Any], gap: int, operation: str) -> None:
+        """A turn that continues another one, or a poll of it."""
+        other = data.draw(st.sampled_from(list(self.calls.values())))
+        same = {"project": other.project, "origin": other.origin, "operation": operation}
+        named = {"previous": other.told} if operation == "create" else {"told": other.told}
+        self.happen([{**values, **same, **named, "start": max(0, other.start + gap)}])
 
     @precondition(lambda self: any(call.stage != DONE for call in self.calls.values()))
     @rule(data=st.data(), stage=st.sampled_from([STREAMING, DONE]))

@@ -62,7 +62,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     ]
     with Writer(path) as writer:
         writer.begin_run("0" * 32, "test", START_US, [], {"branch": "main"})
-        writer.begin_run("b" * 32, "test", START_US, [], {"branch": "dev", "ci": "1"})
+        writer.begin_run("b" * 32, "test", START_US + 1, [], {"branch": "dev", "ci": "1"})
         writer.apply(calls)
     with Reader(path) as reader:
         yield reader
@@ -105,7 +105,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         ("is:ghost", "unseen"),
         ("since:30m", "broken orphan running"),
         ("since:1000s", "running"),
-        ("run:@last", "plain broken orphan running"),
+        ("run:@last", "tool left right"),
         ("run:bbb", "tool left right"),
         ("project:test", "plain tool left right broken orphan running"),
         ("project:other", ""),
@@ -172,3 +172,12 @@ def test_filters_join() -> None:
     both = parse("model:a") & parse("status:b")
     assert both.where() == parse("model:a status:b").where()
     assert both.text == "model:a status:b"
+
+
+@pytest.mark.parametrize(
+    ("text", "any_project"),
+    [("model:a", False), ("project:x", True), ("run:abc", True), ("run:@last", False), ("not:project:x", False)],
+)
+def test_a_filter_that_names_a_project_or_run_looks_beyond_the_present_one(text: str, any_project: bool) -> None:
+    assert parse(text).any_project is any_project
+    assert (parse(text) & parse("is:failed")).any_project is any_project

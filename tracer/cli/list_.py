@@ -29,7 +29,8 @@ def command(
 ) -> int:
     """List interactions, newest first.
 
-    A FILTER is name:value or text to search for; all must hold. not: turns one around.
+    A FILTER is name:value or text to search for; all must hold. not: turns one around. project: and run: look
+    beyond this project.
 
     \b
       status:failed  model:flash  agent:research  tool:get_weather  id:v1_abc  key:0192  project:NAME
@@ -44,6 +45,7 @@ def command(
     """
     where = read_filter(filters)
     reader, scope = open_reader(db, project, all_projects)
+    scope = None if where.any_project else scope
     with reader:
         rows = reader.interactions(where, scope, limit or None)
         if not rows:

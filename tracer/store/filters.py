@@ -24,6 +24,8 @@ class Filter:
 
     text: str
     conditions: tuple[Condition, ...] = ()
+    any_project: bool = False
+    """It names a project or a run itself, so the project one is in doesn't matter."""
 
     def where(self) -> tuple[str, list[Any]]:
         """A condition for a WHERE clause, never empty, and its parameters."""
@@ -31,7 +33,11 @@ class Filter:
         return " AND ".join(clauses) or "1", [value for _, values in self.conditions for value in values]
 
     def __and__(self, other: Filter) -> Filter:
-        return Filter(f"{self.text} {other.text}".strip(), self.conditions + other.conditions)
+        return Filter(
+            f"{self.text} {other.text}".strip(),
+            self.conditions + other.conditions,
+            self.any_project or other.any_project,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ def parse(text: str, *, now_us: int | None = None) -> Filter:
     """
     now = time.time_ns() // 1000 if now_us is None else now_us
     conditions: list[Condition] = []
+    any_project = False
     for found in _WORD.finditer(text):
         word = found.group()
         head = _NAMED.match(word)
@@ -74,9 +81,10 @@ def parse(text: str, *, now_us: int | None = None) -> Filter:
         else:
             term = _Term(text, head["name"].lower(), _unquote(head["value"]), at + len(head["name"]) + 1)
             condition = _condition(term, now)
+            any_project |= not negations and (term.name == "project" or (term.name == "run" and term.value != "@last"))
         clause, values = condition
         conditions.append((f"NOT coalesce({clause}, 0)", values) if negations % 2 else condition)
-    return Filter(text, tuple(conditions))
+    return Filter(text, tuple(conditions), any_project)
 
 
 def _unquote(word: str) -> str:
@@ -135,7 +143,8 @@ def _tag(term: _Term, _: int) -> Condition:
 
 def _run(term: _Term, _: int) -> Condition:
     if term.value == "@last":
-        return "run = (SELECT run FROM interaction WHERE run IS NOT NULL ORDER BY started_at_us DESC LIMIT 1)", []
+        newest = "SELECT project, run, max(started_at_us) FROM run GROUP BY project"
+        return f"(project, run) IN (SELECT project, run FROM ({newest}))", []
     return _starts("run")(term, 0)
 
 
