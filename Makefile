@@ -46,7 +46,7 @@ $(INSTALLED): requirements/dev.txt pyproject.toml $(TOOLS)
 	@touch $@
 
 .tools/bin/uv:
-	@$(PYTHON) -m pip install --quiet --target .tools uv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv
 
 clean: ## Remove environments, caches and builds.
 	rm -rf .venv .tools .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
