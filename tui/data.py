@@ -83,10 +83,9 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """Which conversations match, and what the header says of all."""
+class Overview:
+    """What the header says of all."""
 
-    seqs: array[int]
     totals: Totals
     """Of the project."""
     recording: bool
@@ -120,9 +119,13 @@ class Door:
         self._version: int | None = None
         self._rev = 0
 
-    async def listing(self, where: Filter | None, now_us: int) -> Listing:
-        """Every matching conversation, newest first, with the project's totals."""
-        return await self._query.run(lambda source: _listing(source, where, self.project, now_us))
+    async def conversation_seqs(self, where: Filter | None) -> array[int]:
+        """The `seq` of every matching conversation, newest first."""
+        return await self._query.run(lambda source: source.conversation_seqs(where, self.project))
+
+    async def overview(self, now_us: int) -> Overview:
+        """The sums over all conversations; reads every row of them."""
+        return await self._watch.run(lambda source: _overview(source, self.project, now_us))
 
     async def conversations(self, seqs: Sequence[int]) -> list[ConversationRow]:
         """The rows of these conversations."""
@@ -189,11 +192,10 @@ class _Lane:
             self._source = None
 
 
-def _listing(source: Source, where: Filter | None, project: str | None, now_us: int) -> Listing:
-    seqs = source.conversation_seqs(where, project)
+def _overview(source: Source, project: str | None, now_us: int) -> Overview:
     totals = source.totals(project)
     elsewhere = source.totals(None).conversations if project is not None and not totals.conversations else 0
-    return Listing(seqs, totals, _recording(source, project, now_us), elsewhere)
+    return Overview(totals, _recording(source, project, now_us), elsewhere)
 
 
 def _recording(source: Source, project: str | None, now_us: int) -> bool:

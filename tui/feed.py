@@ -14,7 +14,7 @@ from tracer.errors import StoreError
 from tracer.store.filters import Filter
 from tracer.store.rows import InteractionRow
 from tui.data import Door
-from tui.messages import DetailLoaded, ListLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
+from tui.messages import DetailLoaded, ListLoaded, OverviewLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
 from tui.outline import outline
 
 DEBOUNCE_SECONDS = 0.04
@@ -36,9 +36,17 @@ class Feed:
         async def read() -> Message:
             # Before the list, so that nothing written in between is missed.
             await self._door.start_watching()
-            return ListLoaded(where, await self._door.listing(where, self._now_us()), again)
+            return ListLoaded(where, await self._door.conversation_seqs(where), again)
 
         self._start(read, "list")
+
+    def load_overview(self) -> None:
+        """Sums over all conversations -> OverviewLoaded."""
+
+        async def read() -> Message:
+            return OverviewLoaded(await self._door.overview(self._now_us()))
+
+        self._start(read, "overview")
 
     def load_page(self, seqs: array[int]) -> None:
         """Rows -> PageLoaded."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.segment import Segment
 
-from tui.data import Listing
+from tui.data import Overview
 from tui.text import clean, cut, money
 from tui.theme import S
 
@@ -24,7 +24,7 @@ class Facts:
 
 def header(
     facts: Facts,
-    listing: Listing | None,
+    overview: Overview | None,
     *,
     shown: int,
     filter_text: str = "",
@@ -47,13 +47,13 @@ def header(
         right += [Segment(f" ▲ {unseen} new ", S.badge), Segment(" ")]
     if follow:
         right += [Segment(" FOLLOW ", S.follow), Segment(" ")]
-    if listing is None:
+    if overview is None:
         return left, [*right, Segment(" reading … ", S.muted)]
-    if listing.recording:
+    if overview.recording:
         right += [Segment(" ● LIVE ", S.live), Segment(" ")]
-    total = listing.totals.conversations
+    total = overview.totals.conversations
     of = f"{shown:,} of {max(total, shown):,}" if filter_text else f"{shown:,}"
     right.append(Segment(f" {of} conversation{'' if of == '1' else 's'} ", S.muted))
-    if listing.totals.cost_nano is not None:
-        right.append(Segment(f" {money(listing.totals.cost_nano)} ", S.money))
+    if overview.totals.cost_nano is not None:
+        right.append(Segment(f" {money(overview.totals.cost_nano)} ", S.money))
     return left, right

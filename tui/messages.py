@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from textual.message import Message
 
 from tracer.store.filters import Filter
 from tracer.store.rows import ConversationRow
-from tui.data import Changes, Detail, Listing
+from tui.data import Changes, Detail, Overview
 from tui.outline import Branch
 
 
@@ -18,9 +19,17 @@ class ListLoaded(Message):
     """Which conversations match."""
 
     where: Filter | None
-    listing: Listing
+    seqs: array[int]
+    """Newest first."""
     again: bool
     """The same question as before, asked again after writes."""
+
+
+@dataclass
+class OverviewLoaded(Message):
+    """Sums for the header."""
+
+    overview: Overview
 
 
 @dataclass

@@ -6,11 +6,11 @@ indentation means a branch, and a chat of a hundred turns does not leave the scr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer.store.rows import InteractionRow
-from tracer.tree import arrange
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,42 @@ class Branch:
 
 
 def outline(rows: Sequence[InteractionRow]) -> list[Branch]:
-    """Every row once, parents before children, brothers by start time."""
-    nodes = arrange(
-        rows, key=lambda row: row.key, parent=lambda row: row.parent_key, order=lambda row: (row.started_at_us, row.seq)
-    )
-    drawn: list[Branch] = []
-    trunks: dict[str, str] = {}
-    forks = {node.row.key for node in nodes if node.fork}
-    tools = {node.row.key: tuple(f"{name}:" for name in node.row.tools.split()) for node in nodes if node.row.tools}
-    for node in nodes:
-        above = node.row.parent_key if node.depth else None
-        trunk = head = trunks.get(above, "") if above is not None else ""
-        if above in forks:
-            head, trunk = (trunk + "╰─", trunk + "  ") if node.last else (trunk + "├─", trunk + "│ ")
-        trunks[node.row.key] = trunk
-        tail = trunk + ("│ " if node.children else "  ")
-        brings = node.row.prompt.startswith(tools.get(above or "", ())) if above else False
-        drawn.append(Branch(node.row, head, tail, node.children, brings))
-    return drawn
+    """Every row once, parents before children, brothers by start time. A row whose parent is not among them is a
+    root; so is, after all others, the first of a circle."""
+    ordered = sorted(rows, key=lambda row: (row.started_at_us, row.seq))
+    present = {row.key: row for row in rows}
+    below: dict[str | None, list[InteractionRow]] = defaultdict(list)
+    for row in ordered:
+        below[row.parent_key if row.parent_key in present else None].append(row)
+    drawn: dict[str, Branch] = {}
+    for root in (*below[None], *ordered):
+        _walk(root, below, present, drawn)
+    return list(drawn.values())
+
+
+def _walk(
+    root: InteractionRow,
+    below: Mapping[str | None, list[InteractionRow]],
+    present: Mapping[str, InteractionRow],
+    drawn: dict[str, Branch],
+) -> None:
+    # A stack of our own, for a chain may be longer than the interpreter's.
+    waiting = [(root, "", "")]
+    while waiting:
+        row, head, trunk = waiting.pop()
+        if row.key in drawn:
+            continue
+        children = below.get(row.key, ())
+        tail = trunk + ("│ " if children else "  ")
+        drawn[row.key] = Branch(row, head, tail, len(children), _brings_results(row, present))
+        if len(children) == 1:
+            waiting.append((children[0], trunk, trunk))
+            continue
+        for place, child in reversed(list(enumerate(children, 1))):
+            branch, rail = ("╰─", "  ") if place == len(children) else ("├─", "│ ")
+            waiting.append((child, trunk + branch, trunk + rail))
+
+
+def _brings_results(row: InteractionRow, present: Mapping[str, InteractionRow]) -> bool:
+    parent = present.get(row.parent_key or "")
+    return parent is not None and row.prompt.startswith(tuple(f"{name}:" for name in parent.tools.split()))

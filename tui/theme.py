@@ -50,6 +50,9 @@ THEME = Theme(
 class S:
     """The styles of drawn text, named by what they say."""
 
+    ground = Style(bgcolor=BACKGROUND)
+    title_ground = Style(bgcolor=SURFACE)
+    bar_ground = Style(bgcolor=RAISED)
     plain = Style(color=TEXT)
     bright = Style(color=BRIGHT, bold=True)
     strong = Style(color=TEXT, bold=True)

@@ -28,8 +28,8 @@ async def test_every_read_is_off_the_event_loop_and_each_reader_stays_in_its_thr
             return super()._query(*arguments)
 
     door = Door(lambda: Watched(database), "test")
-    listing = await door.listing(None, START_US)
-    (row, *_) = await door.conversations(listing.seqs)
+    await door.overview(START_US)
+    (row, *_) = await door.conversations(await door.conversation_seqs(None))
     family = await door.tree(row.root_key)
     await door.detail(family[0], family)
     await door.start_watching()
@@ -54,16 +54,16 @@ async def test_other_projects_do_not_show(door, database):
     with Writer(database) as writer:
         writer.apply([exchange({"model": "m", "input": "x"}, answer("v1_o", text="y"), project="other")])
         assert (await door.changes()).rows == []
-    assert len((await door.listing(None, START_US)).seqs) == 6
+    assert len(await door.conversation_seqs(None)) == 6
 
 
 async def test_a_run_that_was_killed_long_ago_is_not_live(door):
-    assert (await door.listing(None, START_US + 40 * 60_000_000)).recording
-    assert not (await door.listing(None, START_US + 31 * 60_000_000 + KILLED_AFTER_US)).recording
+    assert (await door.overview(START_US + 40 * 60_000_000)).recording
+    assert not (await door.overview(START_US + 31 * 60_000_000 + KILLED_AFTER_US)).recording
 
 
 async def test_a_database_that_can_not_be_opened_is_the_readers_error(tmp_path):
     door = Door(lambda: Reader(tmp_path / "none.db"), None)
     with pytest.raises(StoreError, match="there is no database"):
-        await door.listing(None, 0)
+        await door.conversation_seqs(None)
     await door.close()

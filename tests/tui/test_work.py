@@ -10,7 +10,7 @@ import pytest
 
 from tracer.store.reader import Totals
 from tracer.store.rows import ConversationRow
-from tui.pages import KEPT, PAGE
+from tui.pages import PAGE
 from tui.widgets.conversations import ConversationList
 
 MANY = 50_000
@@ -115,14 +115,3 @@ async def test_a_hurried_cursor_reads_one_tree(opened, work):
         await driver.settle()
         assert work["trees"] == 1
         assert driver.title == f"Conversation {MANY - 28}"
-
-
-async def test_paging_through_everything_keeps_a_bounded_number_of_rows(opened, work):
-    async with opened(source=lambda: ManyConversations(work)) as driver:
-        conversations = driver.screen.conversations
-        for index in range(0, MANY, PAGE):
-            conversations.move_to(index)
-            await driver.pilot.pause()
-        await driver.settle()
-        held = sum(conversations.pages.row(index) is not None for index in range(MANY))
-        assert 0 < held <= KEPT

@@ -16,10 +16,10 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from tracer.store.filters import Filter
-from tui.data import Door, Listing
+from tui.data import Door, Overview
 from tui.feed import Feed
 from tui.header import Facts, header
-from tui.messages import DetailLoaded, ListLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
+from tui.messages import DetailLoaded, ListLoaded, OverviewLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
 from tui.screens.help import HelpScreen
 from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.conversations import ConversationList
@@ -84,7 +84,7 @@ class ConversationsScreen(Screen[None]):
         self._now_us = now_us
         self._start = start
         self._poll_seconds = poll_seconds
-        self._listing: Listing | None = None
+        self._overview: Overview | None = None
         self._said = ""
         self._current = "list"
         self._requery_waits = False
@@ -135,6 +135,7 @@ class ConversationsScreen(Screen[None]):
         """Read the list, then watch the database."""
         self.steps.following = self.follow
         self.feed.load_list(None)
+        self.feed.load_overview()
         if self._poll_seconds:
             self.set_interval(self._poll_seconds, self.feed.look)
             self.set_interval(AGE_SECONDS, self.conversations.refresh)
@@ -161,10 +162,11 @@ class ConversationsScreen(Screen[None]):
         self._said = text
         self.query_one("#hints", HintBar).show(self.pane.HINTS, text)
         self.query(PaneTitle).refresh()
+        self.conversations.say_when_empty(empty_text(self.facts, self.filter_text, self._overview))
         trail = [(self.query_one(f"#{name}", VirtualList).TITLE, name == self._current) for name in self.PANES]
         left, right = header(
             self.facts,
-            self._listing,
+            self._overview,
             shown=self.conversations.total,
             filter_text=self.filter_text,
             follow=self.follow,
@@ -179,15 +181,19 @@ class ConversationsScreen(Screen[None]):
         """Show which conversations match."""
         if message.where is not self.where:
             return
-        conversations, self._listing = self.conversations, message.listing
-        conversations.empty_text = empty_text(self.facts, self.filter_text, message.listing.elsewhere)
-        conversations.show(message.listing.seqs, same=message.again)
+        conversations = self.conversations
+        conversations.show(message.seqs, same=message.again)
         if self._start is not None and (index := conversations.pages.index(self._start.seq)) is not None:
             conversations.move_to(index)
             self._go_to("tree")
-        if not message.listing.seqs:
+        if not message.seqs:
             self.outline.show(None, [], at=None)
             self.steps.show(None)
+        self._say(self._said)
+
+    def on_overview_loaded(self, message: OverviewLoaded) -> None:
+        """Show the sums."""
+        self._overview = message.overview
         self._say(self._said)
 
     def on_conversation_list_wanted(self, message: ConversationList.Wanted) -> None:
@@ -254,6 +260,7 @@ class ConversationsScreen(Screen[None]):
         """Ask again which conversations match."""
         self._requery_waits = False
         self.feed.load_list(self.where, again=True)
+        self.feed.load_overview()
 
     # What the cursor does.
 
@@ -352,12 +359,14 @@ class ConversationsScreen(Screen[None]):
         self.app.push_screen(HelpScreen())
 
 
-def empty_text(facts: Facts, filter_text: str, elsewhere: int) -> tuple[str, ...]:
+def empty_text(facts: Facts, filter_text: str, overview: Overview | None) -> tuple[str, ...]:
     """What an empty list says."""
+    if overview is None:
+        return ()
     if filter_text:
         return ("Nothing matches.", "", "esc lifts the filter, / changes it.")
     said = ["Nothing recorded yet."]
-    if elsewhere and facts.project:
-        others = f"{elsewhere:,} in other projects:"
+    if overview.elsewhere:
+        others = f"{overview.elsewhere:,} in other projects:"
         said = [f"Nothing of {facts.project!r}.", "", others, "  tracer tui --all-projects"]
     return (*said, "", "Record an app:", "  tracer run -- python app.py", "", "It will appear here.")

@@ -33,7 +33,7 @@ class Bar(Widget):
         width = self.size.width
         right = Strip(self._right)
         left = Strip(self._left).adjust_cell_length(max(0, width - right.cell_length))
-        return Strip([*left, *right]).adjust_cell_length(width).apply_style(self.rich_style)
+        return Strip([*left, *right]).adjust_cell_length(width).apply_style(S.bar_ground)
 
     @property
     def text(self) -> str:
@@ -56,7 +56,7 @@ class PaneTitle(Widget):
         columns = pane.column_titles(pane.size.width)
         # The columns end where the scrollbar begins.
         left = left.adjust_cell_length(max(left.cell_length, pane.size.width - cell_len(columns)))
-        return Strip([*left, Segment(columns, S.faint)]).adjust_cell_length(width).apply_style(self.rich_style)
+        return Strip([*left, Segment(columns, S.faint)]).adjust_cell_length(width).apply_style(S.title_ground)
 
 
 class HintBar(Bar):

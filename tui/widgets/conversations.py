@@ -52,8 +52,14 @@ class ConversationList(VirtualList):
         self.pages = Pages()
         self.unseen = 0
         """New conversations above the view."""
-        self.empty_text: tuple[str, ...] = ()
+        self._empty_text: tuple[str, ...] = ()
         self._now_us = now_us
+
+    def say_when_empty(self, text: tuple[str, ...]) -> None:
+        """What to show in place of rows."""
+        if text != self._empty_text:
+            self._empty_text = text
+            self.refresh()
 
     @property
     def chosen(self) -> int | None:
@@ -131,9 +137,9 @@ class ConversationList(VirtualList):
 
     def blank(self, y: int, width: int) -> list[Segment]:
         """An empty list says what to do."""
-        if self.total or not 1 <= y <= len(self.empty_text):
+        if self.total or not 1 <= y <= len(self._empty_text):
             return []
-        text = self.empty_text[y - 1]
+        text = self._empty_text[y - 1]
         return [Segment("  " + text, S.key if text.startswith("  ") else S.muted)]
 
     def column_titles(self, width: int) -> str:

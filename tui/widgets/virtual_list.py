@@ -133,13 +133,16 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """One line of the view; Textual asks only for those that changed."""
-        width, ground = self.size.width, self.rich_style
+        width = self.size.width
         index, part = divmod(self.scroll_offset.y + y, self.row_height)
         if index >= self.total:
-            return Strip(self.blank(y, width)).adjust_cell_length(width).apply_style(ground)
+            below = self.blank(y, width)
+            return (
+                Strip(below).adjust_cell_length(width).apply_style(S.ground) if below else Strip.blank(width, S.ground)
+            )
         strip = Strip(self.draw(index, part, width)).adjust_cell_length(width)
         if index != self.cursor:
-            return strip.apply_style(ground)
+            return strip.apply_style(S.ground)
         if not self.has_focus:
             return strip.apply_style(S.cursor_idle)
         return Strip([Segment("▌", S.focus), *strip.crop(1, width)], width).apply_style(S.cursor)
