@@ -11,8 +11,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from interactions_tracer_plugin import KEY_VARIABLES, MODES, STAND_IN_KEY
+from tracer.serve import session
+from tracer.serve.session import REPLAY_KEY, Mode
 
 KEY = "AIzaSyCanary-0123456789_0123456789abcde"
 
@@ -533,3 +538,21 @@ def test_a_stranger_called_tracer_hides_ours(project: pytest.Pytester) -> None:
         sentence = "tracer.py hides the package 'tracer', so tests marked 'interactions' can't run"
         assert sentence in done.stdout
         assert "not reached" not in done.stdout.replace('RuntimeError("not reached")', "")
+
+
+def test_page_names_every_option_and_argument(repository: Path) -> None:
+    page = (repository / "docs" / "pytest.md").read_text()
+    plugin = (repository / "interactions_tracer_plugin.py").read_text()
+    named = {
+        *re.findall(r'"(interactions_\w+)",\n', plugin),
+        *re.findall(r'addoption\(\s*"(--[\w-]+)"', plugin),
+        *MODES,
+    }
+    assert len(named) == 7
+    assert {name for name in named if f"`{name}" not in page} == set()
+    (signature,) = re.findall(r'"(interactions\(.*\)): "', plugin)
+    assert signature.replace("'", '"') in page
+
+
+def test_plugin_and_session_agree() -> None:
+    assert (REPLAY_KEY, session.KEY_VARIABLES, get_args(Mode.__value__)) == (STAND_IN_KEY, KEY_VARIABLES, MODES)
