@@ -57,3 +57,16 @@ def header(
     if overview.totals.cost_nano is not None:
         right.append(Segment(f" {money(overview.totals.cost_nano)} ", S.money))
     return left, right
+
+
+def empty_text(facts: Facts, filter_text: str, overview: Overview | None) -> tuple[str, ...]:
+    """What an empty list says."""
+    if overview is None:
+        return ()
+    if filter_text:
+        return ("Nothing matches.", "", "esc lifts the filter, / changes it.")
+    said = ["Nothing recorded yet."]
+    if overview.elsewhere:
+        others = f"{overview.elsewhere:,} in other projects:"
+        said = [f"Nothing of {facts.project!r}.", "", others, "  tracer tui --all-projects"]
+    return (*said, "", "Record an app:", "  tracer run -- python app.py", "", "It will appear here.")

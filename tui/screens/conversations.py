@@ -9,27 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 
 from tracer.store.filters import Filter
-from tui.data import Door, Overview
+from tui.data import Door
 from tui.feed import Feed
-from tui.header import Facts, header
+from tui.header import Facts
 from tui.messages import DetailLoaded, ListLoaded, OverviewLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
 from tui.screens.help import HelpScreen
-from tui.widgets.bars import Bar, HintBar, PaneTitle
+from tui.screens.panes import PanesScreen
 from tui.widgets.conversations import ConversationList
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.steps import StepsPane
-from tui.widgets.tree import ConversationTree
 from tui.widgets.virtual_list import VirtualList
 
-WIDE_FROM = 100
-"""Columns from which all panes have room."""
 POLL_SECONDS = 0.25
 REQUERY_SECONDS = 1.0
 """A filtered list is asked for again at most this often while a recording goes on."""
@@ -46,15 +38,10 @@ class Start:
     key: str
 
 
-class ConversationsScreen(Screen[None]):
-    """Three panes; below 100 columns one at a time."""
+class ConversationsScreen(PanesScreen):
+    """Conversations at the left, the tree in the middle, the transcript at the right."""
 
-    AUTO_FOCUS = "#list"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "pane(1)", "next pane", show=False),
-        Binding("shift+tab", "pane(-1)", "pane before", show=False),
-        Binding("l,right", "step(1)", "pane to the right", show=False),
-        Binding("h,left", "step(-1)", "pane to the left", show=False),
         Binding("slash", "filter", "filter", show=False),
         Binding("escape", "back", "back", show=False),
         Binding("F", "follow", "follow", show=False),
@@ -63,7 +50,6 @@ class ConversationsScreen(Screen[None]):
         Binding("question_mark", "help", "keys", show=False),
         Binding("q,ctrl+c", "app.quit", "quit", show=False),
     ]
-    PANES: ClassVar[tuple[str, ...]] = ("list", "tree", "steps")
 
     def __init__(
         self,
@@ -75,61 +61,12 @@ class ConversationsScreen(Screen[None]):
         follow: bool = False,
         poll_seconds: float | None = POLL_SECONDS,
     ) -> None:
-        super().__init__()
+        super().__init__(facts, now_us, follow=follow)
         self.feed = Feed(self, door, now_us)
-        self.facts = facts
-        self.follow = follow
         self.where: Filter | None = None
-        self.filter_text = ""
-        self._now_us = now_us
         self._start = start
         self._poll_seconds = poll_seconds
-        self._overview: Overview | None = None
-        self._said = ""
-        self._current = "list"
         self._requery_waits = False
-
-    # What is on it.
-
-    def compose(self) -> ComposeResult:
-        """Header, filter line, panes, hints."""
-        yield Bar(id="header")
-        yield FilterBar(id="filter")
-        with Horizontal(id="panes"):
-            for name, pane in (
-                ("list", ConversationList(self._now_us, id="list")),
-                ("tree", ConversationTree(id="tree")),
-                ("steps", StepsPane(id="steps")),
-            ):
-                with Vertical(classes="pane", id=f"{name}-pane"):
-                    yield PaneTitle(pane)
-                    yield pane
-        yield HintBar(id="hints")
-
-    @property
-    def conversations(self) -> ConversationList:
-        """The list."""
-        return self.query_one("#list", ConversationList)
-
-    @property
-    def outline(self) -> ConversationTree:
-        """The tree."""
-        return self.query_one("#tree", ConversationTree)
-
-    @property
-    def steps(self) -> StepsPane:
-        """The transcript."""
-        return self.query_one("#steps", StepsPane)
-
-    @property
-    def pane(self) -> VirtualList:
-        """The pane that has the keyboard, or had it last."""
-        return self.query_one(f"#{self._current}", VirtualList)
-
-    @property
-    def narrow(self) -> bool:
-        """Whether there is room for one pane only."""
-        return self.size.width < WIDE_FROM
 
     def on_mount(self) -> None:
         """Read the list, then watch the database."""
@@ -139,41 +76,6 @@ class ConversationsScreen(Screen[None]):
         if self._poll_seconds:
             self.set_interval(self._poll_seconds, self.feed.look)
             self.set_interval(AGE_SECONDS, self.conversations.refresh)
-
-    def on_resize(self) -> None:
-        """Show one pane or all."""
-        self._arrange()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The bars follow the keyboard."""
-        if event.widget.id in self.PANES:
-            self._current = event.widget.id
-        self._say("")
-
-    def _arrange(self) -> None:
-        for name in self.PANES:
-            pane = self.query_one(f"#{name}-pane")
-            pane.display = not self.narrow or name == self._current
-            pane.set_class(self.narrow, "-alone")
-        self.call_after_refresh(self._say, self._said)
-
-    def _say(self, text: str) -> None:
-        """Bring the bars up to date; `text` stands in the footer until the next key."""
-        self._said = text
-        self.query_one("#hints", HintBar).show(self.pane.HINTS, text)
-        self.query(PaneTitle).refresh()
-        self.conversations.say_when_empty(empty_text(self.facts, self.filter_text, self._overview))
-        trail = [(self.query_one(f"#{name}", VirtualList).TITLE, name == self._current) for name in self.PANES]
-        left, right = header(
-            self.facts,
-            self._overview,
-            shown=self.conversations.total,
-            filter_text=self.filter_text,
-            follow=self.follow,
-            unseen=self.conversations.unseen,
-            trail=trail if self.narrow else (),
-        )
-        self.query_one("#header", Bar).say(left, right)
 
     # What the workers found.
 
@@ -185,16 +87,16 @@ class ConversationsScreen(Screen[None]):
         conversations.show(message.seqs, same=message.again)
         if self._start is not None and (index := conversations.pages.index(self._start.seq)) is not None:
             conversations.move_to(index)
-            self._go_to("tree")
+            self.go_to("tree")
         if not message.seqs:
             self.outline.show(None, [], at=None)
             self.steps.show(None)
-        self._say(self._said)
+        self.say(self._said)
 
     def on_overview_loaded(self, message: OverviewLoaded) -> None:
         """Show the sums."""
         self._overview = message.overview
-        self._say(self._said)
+        self.say(self._said)
 
     def on_conversation_list_wanted(self, message: ConversationList.Wanted) -> None:
         """Fetch rows that came into view."""
@@ -219,7 +121,7 @@ class ConversationsScreen(Screen[None]):
             at, self._start = self._start.key, None
         tree.show(message.root_key, message.nodes, at=at)
         self._read_chosen(rested=True)
-        self._say(self._said)
+        self.say(self._said)
 
     def on_detail_loaded(self, message: DetailLoaded) -> None:
         """Show an interaction, unless the cursor is elsewhere by now."""
@@ -229,7 +131,7 @@ class ConversationsScreen(Screen[None]):
 
     def on_read_failed(self, message: ReadFailed) -> None:
         """Say why something could not be read."""
-        self._say(message.text)
+        self.say(message.text)
 
     def on_store_changed(self, message: StoreChanged) -> None:
         """New rows on top, changed ones in place; with follow on, the cursor goes to what was written last."""
@@ -248,7 +150,7 @@ class ConversationsScreen(Screen[None]):
         if chosen is not None and any(row.seq == chosen.seq for row in rows):
             self.feed.load_tree(chosen.root_key, rested=True)
         self._requery_later()
-        self._say(self._said)
+        self.say(self._said)
 
     def _requery_later(self) -> None:
         # Conversations merge when a missing parent arrives, and a filter's answer changes: ask again, but not often.
@@ -275,7 +177,7 @@ class ConversationsScreen(Screen[None]):
                 self.feed.load_tree(row.root_key)
         elif message.sender is self.outline:
             self._read_chosen()
-        self._say("")
+        self.say("")
 
     def _read_chosen(self, *, rested: bool = False) -> None:
         row = self.outline.chosen
@@ -287,21 +189,6 @@ class ConversationsScreen(Screen[None]):
         if message.sender.id in self.PANES[:2]:
             self.action_step(1)
 
-    def _go_to(self, name: str) -> None:
-        self._current = name
-        self._arrange()
-        self.query_one(f"#{name}").focus()
-
-    def action_pane(self, step: int) -> None:
-        """The next pane, round and round."""
-        self._go_to(self.PANES[(self.PANES.index(self._current) + step) % len(self.PANES)])
-
-    def action_step(self, step: int) -> None:
-        """The pane to the left or right, if there is one."""
-        here = self.PANES.index(self._current) + step
-        if 0 <= here < len(self.PANES):
-            self._go_to(self.PANES[here])
-
     # The other keys.
 
     def action_filter(self) -> None:
@@ -312,7 +199,7 @@ class ConversationsScreen(Screen[None]):
         """Show what matches."""
         self.where, self.filter_text = message.where, message.text
         self.query_one(FilterBar).close()
-        self._go_to("list")
+        self.go_to("list")
         self.feed.load_list(self.where)
 
     def on_filter_bar_cancelled(self) -> None:
@@ -335,38 +222,25 @@ class ConversationsScreen(Screen[None]):
         if self.follow:
             self.conversations.move_to(0)
             self._read_chosen(rested=True)
-        self._say("following: the cursor goes where something is written" if self.follow else "no longer following")
+        self.say("following: the cursor goes where something is written" if self.follow else "no longer following")
 
     def _set_follow(self, follow: bool) -> None:
         self.follow = self.steps.following = follow
 
     def action_thoughts(self) -> None:
         """Open or fold every thought."""
-        self._say("thoughts open" if self.steps.toggle_thoughts() else "thoughts folded")
+        self.say("thoughts open" if self.steps.toggle_thoughts() else "thoughts folded")
 
     def action_copy(self) -> None:
         """Hand the id of the interaction to the terminal's clipboard; whether it took it, no terminal says."""
         row = self.outline.chosen
         if row is None:
-            self._say("nothing to copy")
+            self.say("nothing to copy")
             return
         text = row.id or row.key
         self.app.copy_to_clipboard(text)
-        self._say(f"sent to the terminal's clipboard (OSC 52, which some terminals ignore): {text}")
+        self.say(f"sent to the terminal's clipboard (OSC 52, which some terminals ignore): {text}")
 
     def action_help(self) -> None:
         """Every key."""
         self.app.push_screen(HelpScreen())
-
-
-def empty_text(facts: Facts, filter_text: str, overview: Overview | None) -> tuple[str, ...]:
-    """What an empty list says."""
-    if overview is None:
-        return ()
-    if filter_text:
-        return ("Nothing matches.", "", "esc lifts the filter, / changes it.")
-    said = ["Nothing recorded yet."]
-    if overview.elsewhere:
-        others = f"{overview.elsewhere:,} in other projects:"
-        said = [f"Nothing of {facts.project!r}.", "", others, "  tracer tui --all-projects"]
-    return (*said, "", "Record an app:", "  tracer run -- python app.py", "", "It will appear here.")

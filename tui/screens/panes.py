@@ -1,0 +1,138 @@
+"""Three panes side by side, or one at a time where the terminal is narrow, with the bars above and below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from tui.data import Overview
+from tui.header import Facts, empty_text, header
+from tui.widgets.bars import Bar, HintBar, PaneTitle
+from tui.widgets.conversations import ConversationList
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.steps import StepsPane
+from tui.widgets.tree import ConversationTree
+from tui.widgets.virtual_list import VirtualList
+
+WIDE_FROM = 100
+"""Columns from which all panes have room."""
+
+
+class PanesScreen(Screen[None]):
+    """Where things are and where the keyboard is; what they show is the subclass's business."""
+
+    AUTO_FOCUS = "#list"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "pane(1)", "next pane", show=False),
+        Binding("shift+tab", "pane(-1)", "pane before", show=False),
+        Binding("l,right", "step(1)", "pane to the right", show=False),
+        Binding("h,left", "step(-1)", "pane to the left", show=False),
+    ]
+    PANES: ClassVar[tuple[str, ...]] = ("list", "tree", "steps")
+
+    def __init__(self, facts: Facts, now_us: Callable[[], int], *, follow: bool) -> None:
+        super().__init__()
+        self.facts = facts
+        self.follow = follow
+        self.filter_text = ""
+        self._now_us = now_us
+        self._overview: Overview | None = None
+        self._said = ""
+        self._current = "list"
+
+    def compose(self) -> ComposeResult:
+        """Header, filter line, panes, hints."""
+        yield Bar(id="header")
+        yield FilterBar(id="filter")
+        with Horizontal(id="panes"):
+            for name, pane in (
+                ("list", ConversationList(self._now_us, id="list")),
+                ("tree", ConversationTree(id="tree")),
+                ("steps", StepsPane(id="steps")),
+            ):
+                with Vertical(classes="pane", id=f"{name}-pane"):
+                    yield PaneTitle(pane)
+                    yield pane
+        yield HintBar(id="hints")
+
+    @property
+    def conversations(self) -> ConversationList:
+        """The list."""
+        return self.query_one("#list", ConversationList)
+
+    @property
+    def outline(self) -> ConversationTree:
+        """The tree."""
+        return self.query_one("#tree", ConversationTree)
+
+    @property
+    def steps(self) -> StepsPane:
+        """The transcript."""
+        return self.query_one("#steps", StepsPane)
+
+    @property
+    def pane(self) -> VirtualList:
+        """The pane that has the keyboard, or had it last."""
+        return self.query_one(f"#{self._current}", VirtualList)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is room for one pane only."""
+        return self.size.width < WIDE_FROM
+
+    def on_resize(self) -> None:
+        """Show one pane or all."""
+        self._arrange()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The bars follow the keyboard."""
+        if event.widget.id in self.PANES:
+            self._current = event.widget.id
+        self.say("")
+
+    def _arrange(self) -> None:
+        for name in self.PANES:
+            pane = self.query_one(f"#{name}-pane")
+            pane.display = not self.narrow or name == self._current
+            pane.set_class(self.narrow, "-alone")
+        self.call_after_refresh(self.say, self._said)
+
+    def say(self, text: str) -> None:
+        """Bring the bars up to date; `text` stands in the footer until the next key."""
+        self._said = text
+        self.query_one("#hints", HintBar).show(self.pane.HINTS, text)
+        self.query(PaneTitle).refresh()
+        self.conversations.say_when_empty(empty_text(self.facts, self.filter_text, self._overview))
+        trail = [(self.query_one(f"#{name}", VirtualList).TITLE, name == self._current) for name in self.PANES]
+        left, right = header(
+            self.facts,
+            self._overview,
+            shown=self.conversations.total,
+            filter_text=self.filter_text,
+            follow=self.follow,
+            unseen=self.conversations.unseen,
+            trail=trail if self.narrow else (),
+        )
+        self.query_one("#header", Bar).say(left, right)
+
+    def go_to(self, name: str) -> None:
+        """Give a pane the keyboard, and show it."""
+        self._current = name
+        self._arrange()
+        self.query_one(f"#{name}").focus()
+
+    def action_pane(self, step: int) -> None:
+        """The next pane, round and round."""
+        self.go_to(self.PANES[(self.PANES.index(self._current) + step) % len(self.PANES)])
+
+    def action_step(self, step: int) -> None:
+        """The pane to the left or right, if there is one."""
+        here = self.PANES.index(self._current) + step
+        if 0 <= here < len(self.PANES):
+            self.go_to(self.PANES[here])
