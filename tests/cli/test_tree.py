@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tracer.cli import rendering
 from tracer.cli.main import run
 
 
@@ -56,3 +57,15 @@ def test_nothing_there_is_said(
     monkeypatch.setenv("TRACER_PROJECT", "elsewhere")
     assert run(["tree"]) == 1
     assert "no conversation found; other projects are here ('main')" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_keeps_the_prompt_and_drops_numbers(
+    recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for verb in ("tree", "list"):
+        for columns in (60, 80, 120):
+            monkeypatch.setattr("tracer.cli.rendering.line_width", lambda columns=columns: columns)
+            assert run([verb]) == 0
+            lines = capsys.readouterr().out.splitlines()
+            assert max(map(rendering.width, lines)) <= columns
+            assert any("Weather in Oslo?" in line for line in lines)

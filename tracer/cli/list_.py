@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tracer.store.rows import InteractionRow
 
 DEFAULT_LIMIT = 50
-_PROMPT_CELLS = 20
+_PROMPT_CELLS = 36
+_DROPPED = ("duration", "cost", "tokens", "model")
+"""What makes room for the prompt on a narrow terminal, in this order."""
 
 
 @click.command("list", context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,29 +66,31 @@ def command(
 def _table(rows: list[InteractionRow], with_project: bool) -> list[str]:
     now = now_us()
     cells = [_cells(row, now, with_project) for row in rows]
-    widths = [max(map(rendering.width, column)) for column in zip(*cells, strict=True)]
+    widths = {name: max(rendering.width(values[name]) for values in cells) for name in cells[0]}
+    prompts = [rendering.one_line(row.prompt or row.answer) for row in rows]
     available = rendering.line_width()
+    if available is not None:
+        wanted = min(_PROMPT_CELLS, max(map(rendering.width, prompts)))
+        for name in _DROPPED:
+            if sum(widths.values()) + 2 * len(widths) + wanted > available:
+                del widths[name]
     lines: list[str] = []
-    for row, values in zip(rows, cells, strict=True):
-        line = "  ".join(
-            value + " " * (wide - rendering.width(value)) for value, wide in zip(values, widths, strict=True)
-        )
-        prompt = rendering.one_line(row.prompt or row.answer)
-        if available is not None:
-            prompt = rendering.cut(prompt, max(_PROMPT_CELLS, available - rendering.width(line) - 2))
-        lines.append(f"{line}  {prompt}".rstrip())
+    for prompt, values in zip(prompts, cells, strict=True):
+        line = "  ".join(values[name] + " " * (wide - rendering.width(values[name])) for name, wide in widths.items())
+        room = None if available is None else max(12, available - rendering.width(line) - 2)
+        lines.append(f"{line}  {prompt if room is None else rendering.cut(prompt, room)}".rstrip())
     return lines
 
 
-def _cells(row: InteractionRow, now: int, with_project: bool) -> list[str]:
-    tokens = "" if row.total_tokens is None else f"{rendering.count(row.total_tokens)} tok"
-    return [
-        row.key[: rendering.SHORT_KEY],
-        rendering.age(row.started_at_us, now),
-        f"{rendering.glyph(row.status, row.state, ghost=row.ghost)} {rendering.status_word(row.status, row.state)}",
-        rendering.one_line(row.agent or row.model or ""),
-        "" if row.duration_us is None else rendering.duration(row.duration_us),
-        tokens,
-        "" if row.cost_nano is None else rendering.money(row.cost_nano),
-        *([rendering.one_line(row.project)] if with_project else []),
-    ]
+def _cells(row: InteractionRow, now: int, with_project: bool) -> dict[str, str]:
+    status = f"{rendering.glyph(row.status, row.state, ghost=row.ghost)} {rendering.status_word(row.status, row.state)}"
+    cells = {
+        "key": row.key[: rendering.SHORT_KEY],
+        "age": rendering.age(row.started_at_us, now),
+        "status": status,
+        "model": rendering.one_line(row.agent or row.model or ""),
+        "duration": "" if row.duration_us is None else rendering.duration(row.duration_us),
+        "tokens": "" if row.total_tokens is None else f"{rendering.count(row.total_tokens)} tok",
+        "cost": "" if row.cost_nano is None else rendering.money(row.cost_nano),
+    }
+    return {**cells, "project": rendering.one_line(row.project)} if with_project else cells

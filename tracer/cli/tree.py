@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 20
 PROMPT_CELLS = 72
 """Cells of a prompt where there is no terminal to fill."""
+MIN_PROMPT_CELLS = 36
+"""Cells of a prompt before facts make room for it."""
 
 
 @click.command("tree", context_settings={"help_option_names": ["-h", "--help"]})
@@ -94,28 +96,40 @@ def _lines(nodes: list[Node[InteractionRow]]) -> list[str]:
     for node, guide in zip(nodes, lanes(nodes), strict=True):
         row = node.row
         head = f"{guide}{rendering.glyph(row.status, row.state, ghost=row.ghost)} "
-        tail = _facts(row)
-        room = PROMPT_CELLS if available is None else available - rendering.width(head + tail) - 2
-        prompt = rendering.cut(_prompt(row), max(12, room))
-        lines.append(f"{head}{prompt}  {tail}".rstrip())
+        prompt, facts = _prompt(row), _facts(row)
+        room = PROMPT_CELLS
+        if available is not None:
+            wanted = min(MIN_PROMPT_CELLS, rendering.width(prompt))
+            while (room := available - rendering.width(head + _joined(facts)) - 2) < wanted and _drop_one(facts):
+                pass
+        lines.append(f"{head}{rendering.cut(prompt, max(12, room))}  {_joined(facts)}".rstrip())
     return lines
 
 
 def _prompt(row: InteractionRow) -> str:
     if row.ghost:
         return f"{rendering.one_line(row.id or '')} (never recorded)"
-    return rendering.one_line(row.prompt) or "(no input)"
+    return rendering.one_line(row.prompt) or (f"→ {rendering.one_line(row.answer)}" if row.answer else "(no input)")
 
 
-def _facts(row: InteractionRow) -> str:
-    facts = [
-        "" if row.status == "completed" or row.ghost else rendering.status_word(row.status, row.state),
-        rendering.one_line(row.error_code or ""),
-        rendering.one_line(row.agent or row.model or ""),
-        rendering.one_line(row.tools and f"→ {row.tools}"),
-        "" if row.total_tokens is None else f"{rendering.count(row.total_tokens)} tok",
-        "" if row.cost_nano is None else rendering.money(row.cost_nano),
-        "" if row.duration_us is None else rendering.duration(row.duration_us),
-        "" if row.ghost else row.key[: rendering.SHORT_KEY],
-    ]
-    return " · ".join(filter(None, facts))
+def _facts(row: InteractionRow) -> dict[str, str]:
+    facts = {
+        "status": "" if row.status == "completed" or row.ghost else rendering.status_word(row.status, row.state),
+        "error": rendering.one_line(row.error_code or ""),
+        "model": rendering.one_line(row.agent or row.model or ""),
+        "tools": rendering.one_line(row.tools and f"→ {row.tools}"),
+        "tokens": "" if row.total_tokens is None else f"{rendering.count(row.total_tokens)} tok",
+        "cost": "" if row.cost_nano is None else rendering.money(row.cost_nano),
+        "duration": "" if row.duration_us is None else rendering.duration(row.duration_us),
+        "key": "" if row.ghost else row.key[: rendering.SHORT_KEY],
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def _joined(facts: dict[str, str]) -> str:
+    return " · ".join(facts.values())
+
+
+def _drop_one(facts: dict[str, str]) -> bool:
+    """On a narrow terminal the prompt says more than the numbers."""
+    return any(facts.pop(name, None) for name in ("duration", "cost", "tokens", "model", "tools"))
