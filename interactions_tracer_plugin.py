@@ -123,5 +123,5 @@ def _hidden() -> str | None:
         return None
     return (
         f"interactions-tracer: {found or 'another module'} hides the package 'tracer', so tests marked 'interactions' "
-        "can't run; rename it, or start `pytest` instead of `python -m pytest`"
+        "can't run; rename it, or take its folder off the import path"
     )
