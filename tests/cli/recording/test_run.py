@@ -142,8 +142,8 @@ def test_a_signal_ends_the_app_and_the_proxy(tracer: Any, app: Any, number: int)
 def test_an_app_may_tidy_up_after_sigterm(tracer: Any, upstream: Any, app: Any) -> None:
     upstream.answers(ANSWER)
     code = (
-        f"def late(*_):\n    {HELLO}    print('tidied', flush=True)\n    sys.exit(9)\n"
-        "signal.signal(signal.SIGTERM, late)\nprint('ready', flush=True)\ntime.sleep(600)"
+        f"def late(*_):\n    {HELLO}    os.write(1, b'tidied\\n')\n    sys.exit(9)\n"
+        "signal.signal(signal.SIGTERM, late)\nos.write(1, b'ready\\n')\ntime.sleep(600)"
     )
     with tracer.start("run", "--upstream", upstream.url, "--", *app(code)) as process:
         assert process.stdout.readline() == "ready\n"
@@ -156,8 +156,8 @@ def test_an_app_may_tidy_up_after_sigterm(tracer: Any, upstream: Any, app: Any) 
 
 def test_ctrl_c_in_a_terminal_reaches_the_app_once_and_the_terminal_works_on(tracer: Any, app: Any) -> None:
     code = (
-        "count = 0\ndef caught(*_):\n    global count\n    count += 1\n    print('caught', flush=True)\n"
-        "signal.signal(signal.SIGINT, caught)\nprint('ready', flush=True)\n"
+        "count = 0\ndef caught(*_):\n    global count\n    count += 1\n    os.write(1, b'caught\\n')\n"
+        "signal.signal(signal.SIGINT, caught)\nos.write(1, b'ready\\n')\n"
         "line = input()\nprint('after', line, count, flush=True)"
     )
     master, slave = pty.openpty()
