@@ -129,6 +129,10 @@ def test_a_filter_finds(reader: Reader, text: str, expected: str) -> None:
 def test_conversations_are_found_by_their_interactions(reader: Reader) -> None:
     seqs = reader.conversation_seqs(parse("tool:get_weather", now_us=NOW), "test")
     assert [row.title for row in reader.conversations(seqs)] == ["weather?"]
+    without_model = reader.conversation_seqs(
+        parse("not:has:usage not:status:failed not:is:running", now_us=NOW), "test"
+    )
+    assert [row.title for row in reader.conversations(without_model)] == ["broken"], "a ghost is no match"
     assert list(reader.conversation_seqs(parse("since:1h", now_us=NOW), "test")) == sorted(
         reader.conversation_seqs(None, "test"), reverse=True
     )

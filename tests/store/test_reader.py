@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,11 @@ def turn(number: int, interaction_id: str | None = None, project: str = "test") 
 
 
 @pytest.fixture
-def reader(database: Path, normalize: Normalize) -> Reader:
+def reader(database: Path, normalize: Normalize) -> Iterator[Reader]:
     with Writer(database, normalize=normalize) as writer:
         writer.apply([turn(1), turn(2), turn(0x1234, "v1_other"), turn(0x9999, "theirs", "other")])
-    return Reader(database)
+    with Reader(database) as reader:
+        yield reader
 
 
 @pytest.mark.parametrize(
@@ -47,24 +49,21 @@ def reader(database: Path, normalize: Normalize) -> Reader:
 )
 def test_a_unique_prefix_of_a_key_or_id_is_enough(reader: Reader, text: str, number: int) -> None:
     assert reader.resolve(text, "test") == f"{number:08x}" + "0" * 24
-    reader.close()
 
 
 def test_last_is_the_projects(reader: Reader) -> None:
     assert reader.resolve("@last", "other") == reader.resolve("@last") == turn(0x9999).key
     with pytest.raises(StoreError, match="@last means nothing yet"):
         reader.resolve("@last", "third")
-    reader.close()
 
 
 def test_an_ambiguous_prefix_names_the_candidates(reader: Reader) -> None:
-    with pytest.raises(StoreError, match=r"'v1_' begins several keys or ids.*\(id v1_other\), .*\(id v1_2\)"):
+    with pytest.raises(StoreError, match=r"'v1_' begins several keys or ids.*\(id 'v1_other'\), .*\(id 'v1_2'\)"):
         reader.resolve("v1_", "test")
     with pytest.raises(StoreError, match="no interaction has a key or an id that begins with 'nope'"):
         reader.resolve("nope", "test")
     with pytest.raises(StoreError, match="begins with 'theirs'"):
         reader.resolve("theirs", "test")
-    reader.close()
 
 
 def test_a_whole_id_wins_over_longer_ones(database: Path, normalize: Normalize) -> None:
@@ -91,19 +90,16 @@ def test_conversations_come_in_the_order_asked_for(reader: Reader) -> None:
     assert seqs == array("q", [3, 2, 1])
     assert [row.seq for row in reader.conversations([2, 99, 3, 1])] == [2, 3, 1]
     assert reader.conversations([]) == []
-    reader.close()
 
 
 def test_pages_of_interactions_are_newest_first(reader: Reader) -> None:
     assert [row.id for row in reader.interactions(None, "test", 2)] == ["v1_other", "v1_2"]
     assert [row.id for row in reader.interactions(None, "test", 2, 2)] == ["v1_1"]
-    reader.close()
 
 
 def test_totals_are_sums_over_a_project(reader: Reader) -> None:
     assert reader.totals("test").interactions == 3
     assert (reader.totals().conversations, reader.totals("third").cost_nano) == (4, None)
-    reader.close()
 
 
 def test_a_reader_sees_whole_writes_only(database: Path, normalize: Normalize) -> None:
@@ -141,4 +137,3 @@ def test_an_unknown_key_is_named(reader: Reader) -> None:
     with pytest.raises(StoreError, match="no interaction has the key 'nope'"):
         reader.record("nope")
     assert reader.tree("nope") == []
-    reader.close()

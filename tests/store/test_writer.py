@@ -175,6 +175,59 @@ def test_a_ghost_is_filled_and_its_descendants_follow(database: Path) -> None:
         assert reader.resolve(ghost.key) == turn(1).key
 
 
+def test_a_ghost_may_come_back_and_go_again(database: Path, normalize: Normalize) -> None:
+    def at(second: int, interaction_id: str, previous: str | None = None) -> Exchange:
+        named = {} if previous is None else {"previous_interaction_id": previous}
+        asked = {"input": f"{second}", **named}
+        return exchange(asked, answer(interaction_id), at_us=START_US + second * SECOND)
+
+    with Writer(database, normalize=normalize) as writer, Reader(database) as reader:
+        writer.apply([at(50, "child", "x")])
+        ghost = reader.interactions()[0].root_key
+        writer.apply([at(40, "x")])
+        assert reader.resolve(ghost) == at(40, "x").key
+        writer.apply([at(30, "earlier child", "x")])
+        assert reader.resolve(ghost) == ghost
+        assert [row.id for row in reader.tree(ghost)] == ["x", "earlier child"]
+        writer.apply([at(20, "x")])
+        assert reader.resolve(ghost) == at(20, "x").key
+        assert {row.parent_key for row in reader.interactions()} == {None, at(20, "x").key, at(40, "x").key}
+
+
+def test_a_ghost_goes_with_the_only_record_that_named_it(database: Path, normalize: Normalize) -> None:
+    path = "/v1/interactions/job"
+    polled = exchange(None, answer("job", previous_interaction_id="x"), path=path, at_us=START_US + SECOND)
+    create = exchange({"input": "begin"}, answer("job", status="in_progress"))
+    with Writer(database, normalize=normalize) as writer, Reader(database) as reader:
+        writer.apply([polled])
+        ghost = reader.interactions()[0].root_key
+        assert ghost != polled.key
+        writer.apply([create])
+        (row,) = reader.tree(create.key)
+        assert (row.key, row.seq, row.polls) == (create.key, 1, 1)
+        assert reader.resolve(ghost) == reader.resolve(polled.key) == create.key
+        assert len(reader.conversation_seqs()) == 1
+
+
+def test_a_ghost_goes_when_two_records_become_one(database: Path, normalize: Normalize) -> None:
+    paused = answer("a", status="requires_continuation", continuation_token="tok")
+    first = exchange({"input": "begin"}, paused)
+    second = exchange(
+        {"continuation_token": "tok", "previous_interaction_id": "a"}, answer("b"), at_us=START_US + 2 * SECOND
+    )
+    poll = exchange(None, answer("a"), path="/v1/interactions/a", at_us=START_US + 3 * SECOND)
+    with Writer(database, normalize=normalize) as writer, Reader(database) as reader:
+        writer.apply([poll])
+        writer.apply([second])
+        ghost = reader.interactions()[-1].parent_key
+        assert ghost is not None
+        assert {row.seq for row in reader.interactions()} == {1, 2}
+        writer.apply([first])
+        (row,) = reader.interactions()
+        assert (row.key, row.seq, row.id, row.parent_key) == (first.key, 1, "b", None)
+        assert {reader.resolve(key) for key in (ghost, poll.key, second.key)} == {first.key}
+
+
 def test_an_attempt_that_arrives_late_takes_the_retry_in(database: Path) -> None:
     failed = exchange(ASKED, {"error": {"code": 503}}, status=503)
     retried = exchange(ASKED, answer("v1_1", text="Hello."), at_us=START_US + 2 * SECOND)

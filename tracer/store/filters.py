@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tracer.errors import UsageError
+from tracer.identity import storable
 from tracer.store.links import FAILED, RUNNING
 
 type Condition = tuple[str, list[Any]]
@@ -26,6 +27,8 @@ class Filter:
     conditions: tuple[Condition, ...] = ()
     any_project: bool = False
     """It names a project or a run itself, so the project one is in doesn't matter."""
+    ghosts: bool = False
+    """It asks for ghosts, which are left out otherwise."""
 
     def where(self) -> tuple[str, list[Any]]:
         """A condition for a WHERE clause, never empty, and its parameters."""
@@ -37,6 +40,7 @@ class Filter:
             f"{self.text} {other.text}".strip(),
             self.conditions + other.conditions,
             self.any_project or other.any_project,
+            self.ghosts or other.ghosts,
         )
 
 
@@ -68,7 +72,8 @@ def parse(text: str, *, now_us: int | None = None) -> Filter:
     """
     now = time.time_ns() // 1000 if now_us is None else now_us
     conditions: list[Condition] = []
-    any_project = False
+    any_project = ghosts = False
+    text = storable(text)
     for found in _WORD.finditer(text):
         word = found.group()
         head = _NAMED.match(word)
@@ -82,9 +87,10 @@ def parse(text: str, *, now_us: int | None = None) -> Filter:
             term = _Term(text, head["name"].lower(), _unquote(head["value"]), at + len(head["name"]) + 1)
             condition = _condition(term, now)
             any_project |= not negations and (term.name == "project" or (term.name == "run" and term.value != "@last"))
+            ghosts |= not negations and (term.name, term.value) == ("is", "ghost")
         clause, values = condition
         conditions.append((f"NOT coalesce({clause}, 0)", values) if negations % 2 else condition)
-    return Filter(text, tuple(conditions), any_project)
+    return Filter(text, tuple(conditions), any_project, ghosts)
 
 
 def _unquote(word: str) -> str:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tracer.errors import StoreError
+from tracer.identity import storable
 from tracer.store.bodies import Codec
 from tracer.store.exchanges import Exchanges
 from tracer.store.filters import Filter
@@ -88,7 +89,9 @@ class Reader:
         clause, values = _scoped(None, project)
         if where is not None and where.conditions:
             inner, wanted = _scoped(where, project)
-            clause += f" AND (project, root_key) IN (SELECT project, root_key FROM interaction WHERE {inner})"
+            clause += (
+                f" AND (project, root_key) IN (SELECT project, root_key FROM interaction WHERE {inner}{_ghosts(where)})"
+            )
             values += wanted
         seqs = array("q")
         with self._clear_errors():
@@ -135,10 +138,8 @@ class Reader:
     ) -> list[InteractionRow]:
         """Interactions, newest first. Ghosts are among them only if the filter asks for ghosts."""
         clause, values = _scoped(where, project)
-        if where is None or "ghost = 1" not in clause:
-            clause += " AND ghost = 0"
         order = f"{_NEWEST} LIMIT ? OFFSET ?"
-        return self._interactions(clause, [*values, -1 if limit is None else limit, offset], order)
+        return self._interactions(clause + _ghosts(where), [*values, -1 if limit is None else limit, offset], order)
 
     def interaction(self, key: str) -> InteractionRow:
         """The row of one interaction. Raises StoreError if there is none with this key."""
@@ -189,11 +190,9 @@ class Reader:
         Raises StoreError if there is none, or with the candidates if there are several.
         """
         scope, values = _scoped(None, project)
+        text = storable(text)
         if text == "@last":
-            rows = self._query(
-                f"SELECT key FROM interaction WHERE {scope} AND ghost = 0 {_NEWEST} LIMIT 1",
-                values,
-            )
+            rows = self._query(f"SELECT key FROM interaction WHERE {scope} AND ghost = 0 {_NEWEST} LIMIT 1", values)
             if not rows:
                 raise StoreError("@last means nothing yet: no interaction is recorded")
             return str(rows[0][0])
@@ -204,12 +203,8 @@ class Reader:
         if not found:
             raise StoreError(f"no interaction has a key or an id that begins with {text!r}: `tracer list` shows them")
         if len(found) > 1:
-            names = [f"{key} (id {told})" if told else key for key, told in found[:_CANDIDATES]]
-            more = (
-                f" and {'more' if len(found) > _CANDIDATES else len(found) - _CANDIDATES}"
-                if len(found) > _CANDIDATES
-                else ""
-            )
+            names = [f"{key} (id {told!r})" if told else key for key, told in found[:_CANDIDATES]]
+            more = ", ..." if len(found) > _CANDIDATES else ""
             raise StoreError(f"{text!r} begins several keys or ids, give more of one: {', '.join(names)}{more}")
         return found[0][0]
 
@@ -268,6 +263,10 @@ class Reader:
 def _scoped(where: Filter | None, project: str | None) -> tuple[str, list[Any]]:
     clause, values = where.where() if where else ("1", [])
     return (f"({clause}) AND project = ?", [*values, project]) if project is not None else (f"({clause})", values)
+
+
+def _ghosts(where: Filter | None) -> str:
+    return "" if where and where.ghosts else " AND ghost = 0"
 
 
 def _with_flags(row: tuple[Any, ...]) -> list[Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x74726372
 BUSY_TIMEOUT_S = 10.0
+_LOG_BYTES = 16 * 1024 * 1024
 
 _TABLES = (
     """CREATE TABLE run(
@@ -112,6 +113,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
                 _migrate(connection, path)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA cache_size = -16000")
+            # A log that grew while readers held it back is cut again at the next checkpoint.
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         except BaseException:
             connection.close()
             raise
