@@ -146,7 +146,9 @@ def post(body: bytes, path: str = "/v1/interactions", headers: bytes = b"") -> b
 @pytest.fixture
 def stage(tmp_path: Path) -> OpenStage:
     @asynccontextmanager
-    async def opened(script: Script, *, path: str = "", recorder: Any = None) -> AsyncIterator[Stage]:
+    async def opened(
+        script: Script, *, path: str = "", recorder: Any = None, tls: tuple[Any, Path] | None = None
+    ) -> AsyncIterator[Stage]:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             peer = Peer(reader, writer)
             peers.append(peer)
@@ -157,12 +159,14 @@ def stage(tmp_path: Path) -> OpenStage:
             finally:
                 await peer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls[0] if tls else None)
         port = server.sockets[0].getsockname()[1]
         recordings, said, peers = Recordings(), list[str](), list[Peer]()
-        upstream = Upstream("http", "127.0.0.1", port, path)
+        upstream = Upstream("https" if tls else "http", "127.0.0.1", port, path)
         addon = RecordingAddon(Routing(upstream), recorder or recordings.recorder, said.append)
-        proxy = EmbeddedProxy(addon, host="127.0.0.1", port=0, upstream=upstream, ca_folder=tmp_path / "ca")
+        proxy = EmbeddedProxy(
+            addon, host="127.0.0.1", port=0, upstream=upstream, ca_folder=tmp_path / "ca", trusted=tls and tls[1]
+        )
         try:
             url = await proxy.start()
             host, _, own_port = url.removeprefix("http://").partition(":")

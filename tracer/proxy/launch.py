@@ -102,14 +102,14 @@ class Supervisor:
     def __init__(self) -> None:
         self._child: Child | None = None
         self._must_end = asyncio.Event()
-        self._refused: int | None = None
+        self._early: list[int] = []
         self.ended = False
         """The command has ended; a signal now is for us alone."""
 
     def on_signal(self, number: int) -> None:
         """To be called with every signal that asks us to end."""
         if self._child is None:
-            self._refused = number
+            self._early.append(number)
         elif not self.ended:
             self._child.pass_on(number)
             if number != signal.SIGINT:
@@ -118,10 +118,13 @@ class Supervisor:
 
     async def run(self, command: Sequence[str], environ: Mapping[str, str]) -> int:
         """Start the command and wait for it; its exit code. Raises TracerError if it can't be started."""
-        if self._refused is not None:
+        if self._early:
             self.ended = True
-            return 128 + self._refused
+            return 128 + self._early[0]
         child = self._child = await Child.start(command, environ)
+        for number in self._early:
+            # It came while the command was being started.
+            self.on_signal(number)
         try:
             waiting = asyncio.create_task(child.wait())
             told = asyncio.create_task(self._must_end.wait())

@@ -22,12 +22,18 @@ _DAY_SECONDS = 86_400
 class EmbeddedProxy:
     """A reverse proxy on this event loop. One at a time: mitmproxy keeps its master in globals."""
 
-    def __init__(self, addon: Any, *, host: str, port: int, upstream: Upstream, ca_folder: Path) -> None:
-        """`addon` gets mitmproxy's hooks; port 0 takes a free one."""
+    def __init__(
+        self, addon: Any, *, host: str, port: int, upstream: Upstream, ca_folder: Path, trusted: Path | None = None
+    ) -> None:
+        """`addon` gets mitmproxy's hooks; port 0 takes a free one.
+
+        `trusted` is a file of certificate authorities for the upstream, else those of the certifi package count.
+        """
         self._addon = addon
         self._listen = (host, port)
         self._upstream = upstream
         self._ca_folder = ca_folder
+        self._trusted = trusted
         self._master: Any = None
         self._running: asyncio.Task[None] | None = None
 
@@ -67,6 +73,7 @@ class EmbeddedProxy:
             "tcp_timeout": _DAY_SECONDS,
             # Clients of this API speak HTTP/1.1, and header names then keep their spelling.
             "http2": False,
+            "ssl_verify_upstream_trusted_ca": str(self._trusted) if self._trusted else None,
         }
 
     def _cannot_listen(self, problem: BaseException | None) -> TracerError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from tracer.capture.account import load_account_key
 from tracer.capture.child import Destination
@@ -43,8 +45,15 @@ class RecordingProxy:
         destination = Destination(db=settings.db, journal=settings.journal, tier=settings.tier, prices=settings.prices)
         self._capture = CaptureSession(destination, info, account_key=key, max_body=settings.max_body, report=report)
         self.addon = RecordingAddon(routing, self._capture.recorder, report)
+        trusted = os.environ.get("SSL_CERT_FILE")
         self._proxy = EmbeddedProxy(
-            self.addon, host=listen.host, port=listen.port, upstream=routing.gemini, ca_folder=settings.ca_folder
+            self.addon,
+            host=listen.host,
+            port=listen.port,
+            upstream=routing.gemini,
+            ca_folder=settings.ca_folder,
+            # The variable by which the SDKs themselves are told whom to trust.
+            trusted=Path(trusted) if trusted else None,
         )
         self._watch: asyncio.Task[None] | None = None
         self.hurry = asyncio.Event()
