@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from io import StringIO
 from typing import ClassVar
 
@@ -21,7 +22,7 @@ from tui.text import clean, cut, lines_of, wrap
 from tui.theme import S
 
 MAX_MARKDOWN = 64_000
-"""Longer texts are shown as they are: Rich needs a second for each quarter of a million characters."""
+"""Longer texts are shown as they are: Rich needs some 10 ms for a thousand characters."""
 MAX_LINES = 4_000
 """Lines of one part; `tracer show` prints the rest."""
 FOLDED_LINES: dict[Kind, int] = {"call": 14, "result": 14, "unknown": 8, "user": 40}
@@ -117,7 +118,8 @@ def _drawn(block: Block, part: Part, width: int) -> Iterable[list[Segment]]:
     if part.form == "json":
         return _json(part.text, width)
     if part.form == "media":
-        return [[Segment("▣ ", S.thought), Segment(piece, S.plain)] for piece in wrap(clean(part.text), width - 2)]
+        pieces = enumerate(wrap(clean(part.text), width - 2))
+        return [[Segment("  " if number else "▣ ", S.thought), Segment(piece, S.plain)] for number, piece in pieces]
     style = S.failed if part.failed else S.muted if block.kind == "note" else S.plain
     return ([Segment(piece, style)] for line in lines_of(part.text) for piece in wrap(line, width))
 
@@ -184,14 +186,15 @@ class _Markdown(Markdown):
         self.parsed = _PARSER.parse(text)
 
 
-def _markdown(text: str, width: int, style: Style) -> Iterator[list[Segment]]:
+@lru_cache(maxsize=128)
+def _markdown(text: str, width: int, style: Style) -> Body:
     if not text.strip():
-        return
+        return []
     console = Console(
         file=StringIO(), width=max(width, 10), color_system="truecolor", force_terminal=True, theme=_MARKDOWN_THEME
     )
     drawn = console.render_lines(_Markdown("\n".join(lines_of(text)), style), pad=False)
-    yield from _tight([[segment for segment in line if not segment.control] for line in drawn])
+    return _tight([[segment for segment in line if not segment.control] for line in drawn])
 
 
 def _tight(drawn: Body) -> Body:

@@ -180,14 +180,15 @@ def first_line(row: ConversationRow, width: int, now_us: int) -> list[Segment]:
 
 
 def second_line(row: ConversationRow, width: int, now_us: int) -> list[Segment]:
-    """Turns, tokens and cost in columns; the models if there is room."""
-    segments = [
-        Segment(f"   {row.interactions:>3} {'turn ' if row.interactions == 1 else 'turns'}", S.muted),
-        Segment(f"  {count(row.total_tokens):>5} tok" if row.total_tokens else " " * 11, S.muted),
-        Segment(f"  {_cost(row):>8}", S.money),
-    ]
-    room = width - 36
-    return [*segments, Segment("  " + cut(_models(row), room), S.faint)] if room >= MODEL_FROM else segments
+    """Turns, tokens and cost in columns; where that is too wide no tokens, where there is room the models."""
+    turns = f"   {row.interactions:>3} {'turn ' if row.interactions == 1 else 'turns'}"
+    tokens = f"  {count(row.total_tokens):>5} tok" if row.total_tokens else " " * 11
+    cost = f"  {_cost(row):>8}"
+    if len(turns + tokens + cost) > width:
+        tokens = ""
+    room = width - len(turns + tokens + cost) - 3
+    models = "  " + cut(_models(row), room) if room >= MODEL_FROM else ""
+    return [Segment(turns, S.muted), Segment(tokens, S.muted), Segment(cost, S.money), Segment(models, S.faint)]
 
 
 def _title(row: ConversationRow) -> str:

@@ -59,6 +59,7 @@ class StepsPane(VirtualList):
         self._blocks: list[Block] = []
         self._bodies: list[Body] = []
         self._drawn: tuple[Detail, int] | None = None
+        self._drawing = False
 
     @property
     def key(self) -> str | None:
@@ -82,30 +83,33 @@ class StepsPane(VirtualList):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        width = self.size.width
-        if self.detail is not None and width > 0 and self._drawn != (self.detail, width):
-            detail = self.detail
+        detail, width = self.detail, self.size.width
+        # One at a time: a stream that grows faster than it can be drawn is drawn as often as it can.
+        if self._drawing or detail is None or width <= 0 or self._drawn == (detail, width):
+            return
+        self._drawing = True
 
-            async def work() -> None:
-                shown = blocks(detail)
-                drawn = await asyncio.to_thread(bodies, shown, width)
-                self.post_message(self.LaidOut(detail, width, shown, drawn))
+        async def work() -> None:
+            shown = blocks(detail)
+            drawn = await asyncio.to_thread(bodies, shown, width)
+            self.post_message(self.LaidOut(detail, width, shown, drawn))
 
-            _: Worker[None] = self.run_worker(work, group="layout", exclusive=True)
+        _: Worker[None] = self.run_worker(work, group="layout")
 
     def on_steps_pane_laid_out(self, message: LaidOut) -> None:
-        """Put the drawn blocks on the screen."""
-        if message.detail is not self.detail:
-            return
-        same = self._drawn is not None and self._drawn[0].row.key == message.detail.row.key
-        self._drawn = (message.detail, message.width)
-        self._blocks, self._bodies = message.blocks, message.bodies
-        self._fold()
-        if self.following:
-            self.move_to(self.total - 1)
-        elif not same:
-            self.move_to(0)
-            self.scroll_to(y=0, animate=False, force=True)
+        """Put the drawn blocks on the screen, unless another interaction is wanted by now."""
+        self._drawing = False
+        if self.key == message.detail.row.key:
+            same = self._drawn is not None and self._drawn[0].row.key == self.key
+            self._drawn = (message.detail, message.width)
+            self._blocks, self._bodies = message.blocks, message.bodies
+            self._fold()
+            if self.following:
+                self.move_to(self.total - 1)
+            elif not same:
+                self.move_to(0)
+                self.scroll_to(y=0, animate=False, force=True)
+        self._lay_out()
 
     def _fold(self) -> None:
         if self._drawn is None:

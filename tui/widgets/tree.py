@@ -16,8 +16,8 @@ from tui.widgets.virtual_list import Hint, VirtualList
 
 COLUMNS_FROM = 76
 """Width at which an interaction fits into one line."""
-COLUMNS = 29
-"""Width of tokens, time and cost."""
+TOKENS_FROM = 44
+"""Width at which tokens have a column beside time and cost."""
 FORK = "⋎"
 """U+2442, the fork proper, is in hardly any monospace font."""
 
@@ -79,15 +79,14 @@ class ConversationTree(VirtualList):
         """Names over the columns."""
         if not self.nodes:
             return ""
-        names = f"{'tokens':>12} {'time':>6} {'cost':>8} "
+        names = f"{'tokens' if width >= TOKENS_FROM else '':>{_tokens_width(width)}} {'time':>6} {'cost':>8} "
         return f"{'model':<10} {names}" if width >= COLUMNS_FROM else names
 
 
 def one_line(node: Branch, width: int) -> list[Segment]:
     """Guides, sign, what was asked, model, tokens, time, cost."""
-    columns = [Segment(" " + fit(_model(node.row), 10), S.muted), *_columns(node.row)]
-    head = _head(node, width - 11 - COLUMNS)
-    return [*head, *columns]
+    columns = [Segment(" " + fit(_model(node.row), 10), S.muted), *_columns(node.row, width)]
+    return [*_head(node, width - sum(len(segment.text) for segment in columns)), *columns]
 
 
 def first_line(node: Branch, width: int) -> list[Segment]:
@@ -101,11 +100,9 @@ def second_line(node: Branch, width: int) -> list[Segment]:
     row = node.row
     if row.ghost:
         return [Segment(tail, S.faint), Segment(cut(clean(row.id or ""), width - len(tail)), S.ghost)]
-    return [
-        Segment(tail, S.faint),
-        Segment(fit(_model(row), width - len(tail) - COLUMNS), S.muted),
-        *_columns(row),
-    ]
+    columns = _columns(row, width)
+    room = width - len(tail) - sum(len(segment.text) for segment in columns)
+    return [Segment(tail, S.faint), Segment(fit(_model(row), room), S.muted), *columns]
 
 
 def _head(node: Branch, width: int) -> list[Segment]:
@@ -133,15 +130,20 @@ def _model(row: InteractionRow) -> str:
     return short_model(row.model or row.agent)
 
 
-def _columns(row: InteractionRow) -> list[Segment]:
+def _tokens_width(width: int) -> int:
+    return 12 if width >= TOKENS_FROM else 0
+
+
+def _columns(row: InteractionRow, width: int) -> list[Segment]:
     produced = _produced(row)
-    tokens = "" if row.input_tokens is produced is None else f"{count(row.input_tokens)}→{count(produced)}"
+    unknown = row.input_tokens is produced is None or width < TOKENS_FROM
+    tokens = "" if unknown else f"{count(row.input_tokens)}→{count(produced)}"
     if row.duration_us is not None:
         took = duration(row.duration_us)
     else:
         took = "…" if row.state == "in_flight" or row.status in RUNNING else ""
     cost = "" if row.cost_nano is None else money(row.cost_nano)
-    return [Segment(f"{tokens:>12} {took:>6}", S.muted), Segment(f" {cost:>8} ", S.money)]
+    return [Segment(f"{tokens:>{_tokens_width(width)}} {took:>6}", S.muted), Segment(f" {cost:>8} ", S.money)]
 
 
 def _produced(row: InteractionRow) -> int | None:
