@@ -194,6 +194,22 @@ def test_a_ghost_may_come_back_and_go_again(database: Path, normalize: Normalize
         assert {row.parent_key for row in reader.interactions()} == {None, at(20, "x").key, at(40, "x").key}
 
 
+def test_a_repeated_id_takes_over_what_comes_after_it(database: Path, normalize: Normalize) -> None:
+    def at(second: int) -> Exchange:
+        return exchange({"input": f"{second}"}, answer("x"), at_us=START_US + second * SECOND)
+
+    child = exchange({"input": "child", "previous_interaction_id": "x"}, answer("y"), at_us=START_US + 40 * SECOND)
+    poll = exchange(None, answer("x"), path="/v1/interactions/x", at_us=START_US + 50 * SECOND)
+    with Writer(database, normalize=normalize) as writer, Reader(database) as reader:
+        writer.apply([at(0), child, poll])
+        assert [row.polls for row in reader.tree(at(0).key)] == [1, 0]
+        writer.apply([at(20)])
+        assert [(row.key, row.polls) for row in reader.tree(at(0).key)] == [(at(0).key, 0)]
+        assert [(row.key, row.polls) for row in reader.tree(at(20).key)] == [(at(20).key, 1), (child.key, 0)]
+        sums = {row.root_key: row.interactions for row in reader.conversations(reader.conversation_seqs())}
+        assert sums == {at(0).key: 1, at(20).key: 2}
+
+
 def test_a_ghost_goes_with_the_only_record_that_named_it(database: Path, normalize: Normalize) -> None:
     path = "/v1/interactions/job"
     polled = exchange(None, answer("job", previous_interaction_id="x"), path=path, at_us=START_US + SECOND)
