@@ -86,9 +86,11 @@ def _line(segments: list[Segment], block: int | None, *, fold: bool = False) -> 
 
 def _head(index: int, block: Block, body: Body, width: int, *, folded: bool, foldable: bool) -> Line:
     sign, style = _HEADS[block.kind]
-    segments = [Segment("▍", style), Segment(sign + clean(block.title), style)]
-    if block.note:
-        segments.append(Segment("  " + clean(block.note), S.faint))
+    room = width - 5  # the bar before, the fold sign after
+    segments = [Segment("▍", style), Segment(cut(sign + clean(block.title), room), style)]
+    room -= cell_len(segments[1].text)
+    if block.note and room > 4:
+        segments.append(Segment(cut("  " + clean(block.note), room), S.faint))
     if block.kind == "thought" and body:
         segments.append(Segment("  ▸ " if folded else "  ▾ ", S.faint))
         if folded:

@@ -120,7 +120,10 @@ class ConversationsScreen(PanesScreen):
         elif self._start is not None and self._start.root_key == message.root_key:
             at, self._start = self._start.key, None
         tree.show(message.root_key, message.nodes, at=at)
-        self._read_chosen(rested=True)
+        if message.nodes:
+            self._read_chosen(rested=True)
+        else:
+            self.steps.show(None)
         self.say(self._said)
 
     def on_detail_loaded(self, message: DetailLoaded) -> None:
