@@ -13,7 +13,8 @@ from tracer.player.failures import error_reply, json_reply
 from tracer.player.ids import created, digest
 from tracer.player.reply import Call, Reply
 
-_PATH = re.compile(r"(?P<prefix>.*?)(?P<upload>/upload)?/(?P<version>v\d\w*)/files(?:/(?P<id>[^/:]+))?")
+PATH = re.compile(r"(?P<prefix>.*?)(?P<upload>/upload)?/(?P<version>v\d\w*)/files(?:/(?P<id>[^/:]+))?")
+"""Of the list, of one file, or of an upload."""
 _RETENTION_US = 48 * 3600 * 1_000_000
 
 
@@ -38,7 +39,7 @@ class Files:
 
     def answer(self, call: Call, now_us: int) -> Reply | None:
         """The reply, or None if this is no call of the Files API."""
-        found = _PATH.fullmatch(call.path)
+        found = PATH.fullmatch(call.path)
         if found is None:
             return None
         if found["upload"] and call.method == "POST" and found["id"] is None:

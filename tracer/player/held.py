@@ -10,6 +10,8 @@ from tracer.player.turn import Answer
 
 DEFAULT_POLLS = 3
 """At which get a background job is done."""
+_QUEUED_SHARE = 5
+"""A job that goes by the clock waits for the first fifth of its time, if it waits at all."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Held:
     created_us: int
     background: bool
     updated_us: int
+    takes_us: int | None = None
+    """How long a background job takes by the clock; None if it goes by its gets."""
     gets: int = 0
     ready_at_us: int | None = None
     """When a job that is being streamed has sent everything."""
@@ -41,7 +45,14 @@ class Held:
         """The status as of the last call."""
         if self.cancelled:
             return "cancelled"
-        return "in_progress" if self.running else self.answer.status
+        if not self.running:
+            return self.answer.status
+        if not self.answer.queued:
+            return "in_progress"
+        if self.takes_us is None:
+            return "queued" if self.gets < self.answer.queued else "in_progress"
+        waited = self.updated_us - self.created_us
+        return "queued" if waited * _QUEUED_SHARE < self.takes_us else "in_progress"
 
     def polled(self, now_us: int) -> None:
         """A get arrived: a running job moves on, and is done at its last poll."""
@@ -49,13 +60,15 @@ class Held:
         if self.running:
             self.gets += 1
             self.updated_us = now_us
-            if self.gets >= self._polls:
+            if self.takes_us is None and self.gets >= self._polls:
                 self.finish(now_us)
 
     def tick(self, now_us: int) -> None:
-        """Time went by: a job whose stream has been sent whole is done."""
-        if self.running and self.ready_at_us is not None and now_us >= self.ready_at_us:
-            self.finish(self.ready_at_us)
+        """Time went by: a job whose time is over, or whose stream has been sent whole, is done."""
+        ends = [self.ready_at_us] if self.ready_at_us is not None else []
+        ends += [self.created_us + self.takes_us] if self.takes_us is not None else []
+        if self.running and ends and now_us >= min(ends):
+            self.finish(min(ends))
 
     def finish(self, now_us: int) -> None:
         """The job is done."""
@@ -73,11 +86,16 @@ class Held:
         steps = self.answer.steps
         if not self.running and not self.cancelled:
             return steps
-        return steps[: self.gets * max(0, len(steps) - 1) // self._polls]
+        if self.status == "queued":
+            return []
+        done, whole = self.gets, self._polls
+        if self.takes_us is not None:
+            done, whole = self.updated_us - self.created_us, max(self.takes_us, 1)
+        return steps[: max(0, min(done, whole)) * max(0, len(steps) - 1) // whole]
 
     @property
     def _polls(self) -> int:
-        return self.answer.polls or DEFAULT_POLLS
+        return self.answer.queued + (self.answer.polls or DEFAULT_POLLS)
 
     def chain(self) -> list[Held]:
         """The turns of the conversation up to this one, first to last."""

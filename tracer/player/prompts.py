@@ -35,7 +35,7 @@ _QUOTED = 300
 _TROUBLE = re.compile(
     r"please (?:fail with (?P<status>[45]\d\d)(?P<times> once| twice)?|(?P<job>fail the job)|(?P<cut>break the stream)"
     r"|(?P<error>send an error in the stream)|(?P<refusal>refuse)|(?P<early>stop early)|(?P<more>need a continuation)"
-    r"|take (?P<polls>\d{1,6}) polls)",
+    r"|(?P<budget>exceed the budget)|(?P<queue>wait in the queue)|take (?P<polls>\d{1,6}) polls)",
     re.IGNORECASE,
 )
 
@@ -50,6 +50,8 @@ class Trouble:
     breaks: Literal["cut", "error", "refusal"] | None = None
     early: bool = False
     continuation: bool = False
+    budget: bool = False
+    queued: bool = False
     polls: int | None = None
 
 
@@ -61,6 +63,8 @@ MAGIC_WORDS: dict[str, str] = {
     "please refuse": "refused by the content filter: HTTP 400, in a stream a bare error line",
     "please stop early": "status `incomplete`",
     "please need a continuation": "status `requires_continuation` with a token that the SDK answers by itself",
+    "please exceed the budget": "status `budget_exceeded`",
+    "please wait in the queue": "a background job that is `queued` at first",
     "please take 7 polls": "a background job that is done at its 7th get (3 without)",
 }
 
@@ -76,6 +80,8 @@ def trouble_in(prompt: str) -> Trouble:
             breaks=_breaks(found) or trouble.breaks,
             early=trouble.early or bool(found["early"]),
             continuation=trouble.continuation or bool(found["more"]),
+            budget=trouble.budget or bool(found["budget"]),
+            queued=trouble.queued or bool(found["queue"]),
             polls=int(found["polls"]) if found["polls"] else trouble.polls,
         )
     return trouble

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 from tracer.events import JsonObject
-from tracer.player import functions, media, prompts, server_tools
+from tracer.player import functions, media, prompts, server_tools, usage
 from tracer.player.failures import Failure
 from tracer.player.ids import digest
 from tracer.player.research import report
@@ -34,7 +33,7 @@ class Rules:
 
     def answer(self, turn: Turn) -> Answer | Failure:
         """What the model does with the turn, or the error its prompt asked for."""
-        turn = _without_history(turn)
+        turn = turn.without_history()
         asked = prompts.text_of(turn.input)
         trouble = prompts.trouble_in(asked)
         if trouble.status is not None and (trouble.times is None or turn.attempt < trouble.times):
@@ -51,19 +50,32 @@ class Rules:
             return Answer(steps=kept, status="failed", errors=(error,), polls=trouble.polls, breaks=trouble.breaks)
         if trouble.continuation:
             return Answer(steps=_first_half(steps), status="requires_continuation")
-        if any(step["type"] in _CALLS for step in steps):
-            return Answer(steps=steps, status="requires_action", polls=trouble.polls, breaks=trouble.breaks)
-        early = _shortened(steps, turn) or trouble.early
-        status = "incomplete" if early else "completed"
-        return Answer(steps=steps, status=status, polls=trouble.polls, breaks=trouble.breaks)
+        return Answer(
+            steps=steps,
+            status=_status(turn, steps, trouble),
+            polls=trouble.polls,
+            breaks=trouble.breaks,
+            queued=1 if trouble.queued else 0,
+        )
 
 
-def _without_history(turn: Turn) -> Turn:
-    # A stateless app sends the whole conversation as input: only what follows the model's last word is new.
-    new = len(turn.input)
-    while new and turn.input[new - 1].get("type") in ("user_input", "function_result"):
-        new -= 1
-    return replace(turn, input=turn.input[new:], context=[*turn.context, *turn.input[:new]])
+def _status(turn: Turn, steps: list[JsonObject], trouble: prompts.Trouble) -> str:
+    if any(step["type"] in _CALLS for step in steps):
+        return "requires_action"
+    if trouble.budget or _over_budget(turn, steps):
+        return "budget_exceeded"
+    early = _shortened(steps, turn) or trouble.early
+    return "incomplete" if early else "completed"
+
+
+def _over_budget(turn: Turn, steps: list[JsonObject]) -> bool:
+    # An agent may be given a number of tokens, as an integer or as a string of one.
+    config = turn.request.get("agent_config")
+    budget = str(config.get("max_total_tokens", "")) if isinstance(config, dict) else ""
+    if not (budget.isascii() and budget.isdigit() and len(budget) < 16):
+        return False
+    counted = usage.count(turn.request, turn.input, turn.context, steps)
+    return bool(counted["total_tokens"] > int(budget))
 
 
 def _steps(turn: Turn, prompt: str) -> list[JsonObject]:

@@ -14,7 +14,8 @@ from typing import Literal
 from tracer.dialects import DIALECTS
 from tracer.dialects.base import DialectName
 from tracer.events import JsonObject, Snapshot
-from tracer.player import usage
+from tracer.player import gate, usage
+from tracer.player.agents import Agents
 from tracer.player.failures import Failure, error_reply, google_error_reply, json_reply
 from tracer.player.files import Files
 from tracer.player.held import Held, context_of
@@ -32,7 +33,11 @@ _ECHOED = ("tools", "stream", "background", "store", "generation_config", "previ
 
 
 class Engine:
-    """The service. `dialect` "auto" answers each client in the words of its SDK (WIRE.md section 1)."""
+    """The service. `dialect` "auto" answers each client in the words of its SDK (WIRE.md section 1).
+
+    Interactions are forgotten `retention_us` after their creation. A background job takes `job_us` by the clock;
+    without it, it moves on at each get. With `require_key` a call without key or token is refused.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,9 @@ class Engine:
         dialect: Literal["auto", "steps", "outputs", "guide"] = "auto",
         seed: int,
         pace: Pace | None = None,
+        retention_us: int | None = None,
+        job_us: int | None = None,
+        require_key: bool = False,
     ) -> None:
         self._source = source
         self._dialect = dialect
@@ -48,18 +56,24 @@ class Engine:
         self._pace = pace or Pace()
         self._held: dict[str, Held] = {}
         self._continuations: dict[str, Held] = {}
+        self._retention_us = retention_us
+        self._job_us = job_us
+        self._require_key = require_key
         self._files = Files(seed)
+        self._agents = Agents()
         self._turns = 0
         self._failures: Counter[bytes] = Counter()
 
     def answer(self, call: Call, now_us: int) -> Reply:
-        """The service's reply to a call; files can be uploaded too, anything else gets a 404."""
+        """The service's reply to a call; there are files and agents too, anything else gets a 404."""
+        refused = gate.refusal(call, require_key=self._require_key)
+        if refused is not None:
+            return refused
+        self._forget(now_us)
         route = routes.match(call.method, call.path, call.query)
-        if _api_key(call) == "invalid":
-            return google_error_reply(400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID")
         if route is None:
             unknown = google_error_reply(404, f"{call.method} {call.path} is not served by this emulator.")
-            return self._files.answer(call, now_us) or unknown
+            return self._files.answer(call, now_us) or self._agents.answer(call) or unknown
         name = self._dialect_of(call)
         if route.operation == "create":
             return self._create(call, name, now_us)
@@ -78,6 +92,15 @@ class Engine:
                 del self._held[held.id]
                 return json_reply(200, {}, delay_us=self._pace.first_us)
 
+    def _forget(self, now_us: int) -> None:
+        # The oldest come first; a clock that went backwards only makes them stay longer.
+        while self._retention_us is not None and self._held:
+            held = next(iter(self._held.values()))
+            if now_us < held.created_us + self._retention_us:
+                return
+            del self._held[held.id]
+            self._continuations.pop(held.continuation_token, None)
+
     def _create(self, call: Call, name: DialectName, now_us: int) -> Reply:
         request = read_create(call.body, DIALECTS[name].read_input)
         if request is None:
@@ -93,7 +116,10 @@ class Engine:
             return refused.reply()
         token = turn_token(self._seed, self._turns, now_us)
         attempt = self._failures[key := digest(0, call.body)]
-        answer = self._source.answer(Turn(request.body, request.input, context, Mint(self._seed, token), attempt))
+        number = 1 + (len(previous.chain()) if previous else 0)
+        mint = Mint(self._seed, token)
+        turn = Turn(request.body, request.input, context, mint, attempt, call.headers, number)
+        answer = self._source.answer(turn)
         if isinstance(answer, Failure):
             self._failures[key] += 1
             return answer.reply()
@@ -130,12 +156,13 @@ class Engine:
             request=request.body,
             input=request.input,
             answer=answer,
-            usage=usage.count(request.body, request.input, context_of(previous), answer.steps),
+            usage=usage.count(request.body, request.input, context_of(previous), answer.steps) | (answer.usage or {}),
             previous=previous,
             created_us=now_us,
             updated_us=now_us,
             background=request.background,
             running=request.background,
+            takes_us=self._job_us if answer.takes_us is None and answer.polls is None else answer.takes_us,
         )
         if request.store:
             self._held[held.id] = held
@@ -166,15 +193,16 @@ class Engine:
         ended = {**held.fields(), "id": held.id, "status": status, "usage": held.usage}
         if held.answer.errors and not held.cancelled:
             ended["errors"] = list(held.answer.errors)
-        numbered = payloads(stream_events(held.opening_fields(), steps, ended), dialect)
+        numbered = payloads(stream_events(held.opening_fields(), steps, ended, held.answer.piece), dialect)
+        pace = held.answer.pace or self._pace
         if last_event_id is None:
-            reply = sse_reply(numbered, self._pace, dialect, None if held.streamed else held.answer.breaks)
+            reply = sse_reply(numbered, pace, dialect, None if held.streamed else held.answer.breaks)
             held.streamed = True
         else:
             rest = after(numbered, last_event_id)
             if rest is None:
                 return error_reply(400, "invalid_request", f"No event '{last_event_id}' in this interaction.")
-            reply = sse_reply(rest, self._pace, dialect)
+            reply = sse_reply(rest, pace, dialect)
         if held.running and held.ready_at_us is None:
             held.ready_at_us = now_us + sum(chunk.delay_us for chunk in reply.chunks)
         return reply
@@ -186,9 +214,10 @@ class Engine:
             fields |= {"input": held.input, **echoes}
             if held.status == "failed" and held.answer.errors:
                 fields["error"] = held.answer.errors[0]
-        timing = ("server-timing", f"gfet4t7; dur={self._pace.first_us // 1000}")
+        pace = held.answer.pace or self._pace
+        timing = ("server-timing", f"gfet4t7; dur={pace.first_us // 1000}")
         body = DIALECTS[name].write_body(Snapshot(fields, steps))
-        return json_reply(200, body, delay_us=self._pace.first_us, headers=(timing,))
+        return json_reply(200, body, delay_us=pace.first_us, headers=(timing,))
 
     def _dialect_of(self, call: Call) -> DialectName:
         if self._dialect != "auto":
@@ -196,7 +225,3 @@ class Engine:
         agents = f"{call.header('user-agent') or ''} {call.header('x-goog-api-client') or ''}"
         major = _SDK_MAJOR.search(agents)
         return "outputs" if major and int(major[1]) < 2 else "steps"
-
-
-def _api_key(call: Call) -> str | None:
-    return call.header("x-goog-api-key") or dict(call.query).get("key")

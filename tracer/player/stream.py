@@ -37,30 +37,37 @@ class Pace:
     next_us: int = 8_000
 
 
-def stream_events(opened: JsonObject, steps: Sequence[JsonObject], ended: JsonObject) -> list[StreamEvent]:
-    """A whole stream: `opened` and `ended` are the interaction's fields in its first and its terminal event."""
+def stream_events(
+    opened: JsonObject, steps: Sequence[JsonObject], ended: JsonObject, piece: int | None = None
+) -> list[StreamEvent]:
+    """A whole stream: `opened` and `ended` are the interaction's fields in its first and its terminal event.
+
+    Texts come in pieces of `piece` characters; of whole words without it.
+    """
     events: list[StreamEvent] = [InteractionCreated(opened), StatusUpdated(opened.get("id", ""), "in_progress")]
     for index, step in enumerate(steps):
-        events.extend(step_events(index, step))
+        events.extend(step_events(index, step, piece))
     return [*events, InteractionEnded(ended)]
 
 
-def step_events(index: int, step: JsonObject) -> Iterator[StreamEvent]:
+def step_events(index: int, step: JsonObject, piece: int | None = None) -> Iterator[StreamEvent]:
     """One step: its start, its deltas, its stop."""
-    start, deltas = _taken_apart(step)
+    start, deltas = _taken_apart(step, piece)
     yield StepStarted(index, start)
     for delta in deltas:
         yield StepDelta(index, delta)
     yield StepStopped(index)
 
 
-def _taken_apart(step: JsonObject) -> tuple[JsonObject, list[JsonObject]]:
+def _taken_apart(step: JsonObject, piece: int | None) -> tuple[JsonObject, list[JsonObject]]:
     kind = str(step.get("type"))
     if kind == "thought":
         summary = [{"type": "thought_summary", "content": content} for content in step.get("summary", [])]
         return {"type": kind}, [*summary, {"type": "thought_signature", "signature": step.get("signature", "")}]
     if kind == "model_output":
-        return {"type": kind}, [delta for content in step.get("content", []) for delta in _content_deltas(content)]
+        return {"type": kind}, [
+            delta for content in step.get("content", []) for delta in _content_deltas(content, piece)
+        ]
     if kind == "function_call":
         fragments = [{"type": "arguments_delta", "arguments": piece} for piece in _fragments(step.get("arguments", {}))]
         return {**step, "arguments": {}}, fragments
@@ -71,10 +78,12 @@ def _taken_apart(step: JsonObject) -> tuple[JsonObject, list[JsonObject]]:
     return dict(step), []
 
 
-def _content_deltas(content: JsonObject) -> list[JsonObject]:
+def _content_deltas(content: JsonObject, size: int | None) -> list[JsonObject]:
     if content.get("type") != "text":
         return [dict(content)]
-    deltas: list[JsonObject] = [{"type": "text", "text": piece} for piece in text_pieces(str(content.get("text", "")))]
+    text = str(content.get("text", ""))
+    pieces = text_pieces(text) if size is None else [text[n : n + size] for n in range(0, len(text), size)]
+    deltas: list[JsonObject] = [{"type": "text", "text": piece} for piece in pieces]
     if content.get("annotations"):
         deltas.append({"type": "text_annotation_delta", "annotations": content["annotations"]})
     return deltas

@@ -6,12 +6,16 @@ speak the current API's words (WIRE.md section 7).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from tracer.events import JsonObject
 from tracer.player.failures import Failure
 from tracer.player.ids import Mint
+from tracer.player.stream import Pace
+from tracer.wire.exchange import Headers
+
+_GIVEN = ("user_input", "function_result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Turn:
     """Where call ids and signatures come from."""
     attempt: int = 0
     """How many identical requests have failed before this one since the last that succeeded."""
+    headers: Headers = ()
+    """Of the request."""
+    number: int = 1
+    """Which turn of its conversation this is."""
 
     @property
     def agent(self) -> str | None:
@@ -40,6 +48,16 @@ class Turn:
         config = self.request.get("generation_config")
         return config if isinstance(config, dict) else {}
 
+    def without_history(self) -> Turn:
+        """The turn with only what follows the model's last word as its input: a stateless app sends everything."""
+        new = len(self.input)
+        while new and self.input[new - 1].get("type") in _GIVEN:
+            new -= 1
+        told = [step.get("type") in _GIVEN for step in self.input[:new]]
+        before = sum(given and not earlier for given, earlier in zip(told, [False, *told], strict=False))
+        context = [*self.context, *self.input[:new]]
+        return replace(self, input=self.input[new:], context=context, number=self.number + before)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -51,6 +69,16 @@ class Answer:
     """`{code, message}` each, of a job that failed."""
     polls: int | None = None
     """At which get a background job is done; None for the engine's default."""
+    takes_us: int | None = None
+    """How long a background job takes by the clock; its gets then don't matter."""
+    queued: int = 0
+    """How many answers, the create's included, say that a background job is `queued` before it begins."""
+    usage: JsonObject | None = None
+    """Instead of the counted usage: these fields of it."""
+    pace: Pace | None = None
+    """Instead of the engine's."""
+    piece: int | None = None
+    """How many characters of a text are streamed at once; None for whole words."""
     breaks: Literal["cut", "error", "refusal"] | None = None
     """How a stream of it goes wrong half way: connection cut, error event, or a refusal as a bare line."""
 
