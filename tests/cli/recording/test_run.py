@@ -129,7 +129,7 @@ def test_an_unreachable_upstream_is_one_sentence_and_a_failed_record(tracer: Any
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_app_and_the_proxy(tracer: Any, app: Any, number: int) -> None:
-    command = app("print(os.getpid(), flush=True)\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\ntime.sleep(600)")
+    command = app("signal.signal(signal.SIGINT, signal.SIG_DFL)\nprint(os.getpid(), flush=True)\ntime.sleep(600)")
     with tracer.start("run", "--", *command) as process:
         pid = int(process.stdout.readline())
         process.send_signal(number)
