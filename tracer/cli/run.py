@@ -53,10 +53,10 @@ def command(
 async def _run(settings: Settings, where: Routing, tags: dict[str, str], cmd: tuple[str, ...], db: str | None) -> int:
     from tracer.capture.session import RunInfo
     from tracer.cli.summary import Seen, summary
-    from tracer.proxy.launch import Supervisor, base_urls
+    from tracer.proxy.launch import Supervisor, base_urls, without_secrets
     from tracer.proxy.service import Listen, RecordingProxy, signals
 
-    info = RunInfo(project=settings.project, command=cmd, tags=tags)
+    info = RunInfo(project=settings.project, command=without_secrets(cmd, os.environ), tags=tags)
     started_ns = time.monotonic_ns()
     supervisor = Supervisor()
     proxy = RecordingProxy(settings, where, Listen(), info, report=report)

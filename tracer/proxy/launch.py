@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tracer.errors import TracerError
 from tracer.proxy.upstream import VERTEX_PREFIX
+from tracer.wire.masking import mask
 
 NOT_FOUND = 127
 """Exit code for a command that is not there, as shells have it."""
@@ -39,6 +40,14 @@ def base_urls(url: str) -> dict[str, str]:
         "GOOGLE_VERTEX_BASE_URL": url + VERTEX_PREFIX,
         "GEMINI_API_BASE": url,
     }
+
+
+def without_secrets(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """A command line as it may be kept: without keys, be they known by their shape or from the environment."""
+    names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    keys = [environ[name].encode("utf-8", "surrogateescape") for name in names if len(environ.get(name, "")) > 5]
+    raw = (word.encode("utf-8", "surrogateescape") for word in command)
+    return tuple(mask(word, keys).decode("utf-8", "surrogateescape") for word in raw)
 
 
 def why_not(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str, int] | None:

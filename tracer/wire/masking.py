@@ -8,7 +8,7 @@ so a secret that spans pieces never leaves whole or in part, and harmless bytes 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MASK = b"[redacted]"
@@ -60,6 +60,18 @@ _SHAPES = (
         re.compile(_PEM_BODY[:-1] + rb"*?-----END [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----"),
     ),
 )
+_NEEDLES = tuple(shape.needle for shape in _SHAPES)
+
+
+def mask(data: bytes, secrets: Sequence[bytes]) -> bytes:
+    """A whole text, masked; quick where there is nothing to mask."""
+    for needle in (*_NEEDLES, *secrets):
+        if needle in data:
+            break
+    else:
+        return data
+    masker = SecretMasker(secrets)
+    return masker.feed(data) + masker.finish()
 
 
 class SecretMasker:

@@ -10,12 +10,13 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from tracer.errors import WireError
 from tracer.wire.exchange import Headers
-from tracer.wire.masking import MASK, SecretMasker
+from tracer.wire.masking import MASK, SecretMasker, mask
 
 type Query = tuple[tuple[str, str], ...]
 
@@ -61,6 +62,7 @@ class Redactor:
 
     def __init__(self, *, path: str, query: Query, headers: Headers) -> None:
         self._secrets: set[str] = set()
+        self._spelled: tuple[bytes, ...] | None = None
         self._has_credentials = _CREDENTIALS_PATH.search(path) is not None
         self.account_secret: str | None = None
         """The API key or token that the request came with; None if it had none."""
@@ -71,7 +73,10 @@ class Redactor:
         for name, value in headers:
             if name.lower() == "set-cookie":
                 self._learn_cookies(value.split(";")[0])
-        return tuple((name, self._header_value(name, value)) for name, value in headers)
+        # Most exchanges have nothing to hide here: one look at all values instead of one at each.
+        values = "\n".join(value for name, value in headers if name.lower() not in SECRET_HEADERS)
+        clean = self.text(values) == values
+        return tuple((name, self._header_value(name, value, clean=clean)) for name, value in headers)
 
     def query(self, query: Query) -> Query:
         """Query parameters with secret values masked."""
@@ -86,16 +91,15 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Any text with this exchange's secrets masked."""
-        masker = SecretMasker(self._literals())
         raw = text.encode("utf-8", "surrogateescape")
-        return (masker.feed(raw) + masker.finish()).decode("utf-8", "surrogateescape")
+        return mask(raw, self._literals()).decode("utf-8", "surrogateescape")
 
     def request_body(self, body: bytes) -> bytes:
         """A whole request body; what it hides in JSON is learned, so that an echo in the response is masked too.
 
         Raises WireError if the body seems to hold secret fields but can't be parsed.
         """
-        return _mask(self._fields_masked(body), self._literals())
+        return mask(self._fields_masked(body), self._literals())
 
     def response_body(self) -> BodyMasker:
         """A masker for the response; of `/credentials` it gives nothing before the end."""
@@ -117,10 +121,10 @@ class Redactor:
                 self._learn(word)
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
-    def _header_value(self, name: str, value: str) -> str:
+    def _header_value(self, name: str, value: str, *, clean: bool) -> str:
         if name.lower() in SECRET_HEADERS:
             return REDACTED if value else value
-        return self.text(value)
+        return value if clean else self.text(value)
 
     def _learn_request(self, path: str, query: Query, headers: Headers) -> None:
         by_name: dict[str, str] = {}
@@ -143,6 +147,7 @@ class Redactor:
     def _learn(self, value: str) -> None:
         if len(value) >= _SHORTEST_SECRET and value != REDACTED:
             self._secrets.add(value)
+            self._spelled = None
 
     def _learn_cookies(self, text: str) -> None:
         for cookie in text.split(";"):
@@ -150,14 +155,16 @@ class Redactor:
             if len(value) >= _SHORTEST_COOKIE:
                 self._learn(value)
 
-    def _literals(self) -> set[bytes]:
-        # As sent, and as they look inside JSON and inside a URL.
-        spellings = (
-            spelling
-            for value in self._secrets
-            for spelling in (value, json.dumps(value)[1:-1], quote(value, safe="", errors="surrogateescape"))
-        )
-        return {spelling.encode("utf-8", "surrogateescape") for spelling in spellings}
+    def _literals(self) -> tuple[bytes, ...]:
+        if self._spelled is None:
+            self._spelled = tuple({spelling for value in self._secrets for spelling in _spellings(value)})
+        return self._spelled
+
+
+def _spellings(value: str) -> Iterator[bytes]:
+    # As sent, as it looks inside JSON, and inside a URL.
+    for spelling in (value, json.dumps(value)[1:-1], quote(value, safe="", errors="surrogateescape")):
+        yield spelling.encode("utf-8", "surrogateescape")
 
 
 class _WholeBody:
@@ -177,11 +184,6 @@ class _WholeBody:
 def account_tag(secret: str, key: bytes) -> str:
     """`k:` and 12 hex digits of a keyed hash: tells accounts apart, says nothing else."""
     return "k:" + hmac.new(key, secret.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:12]
-
-
-def _mask(data: bytes, secrets: set[bytes]) -> bytes:
-    masker = SecretMasker(secrets)
-    return masker.feed(data) + masker.finish()
 
 
 def _mask_tool_secrets(document: Any) -> list[str]:
