@@ -1,8 +1,8 @@
-"""Draw the screen of a database as a picture: python docs/screenshot.py DATABASE [--size 160x48] [-o docs/screen.png].
+"""Draw the screen as a picture: python docs/screenshot.py [DATABASE] [--size 140x30] [-o docs/screen.png].
 
-The screen runs headless, takes the keys given with `--keys` (as Textual names them), and is exported as SVG; that
-becomes a PNG of twice the size. Needs the `tui` extra, cairosvg (dependency group `lint`) and the font DejaVu Sans
-Mono (Debian package fonts-dejavu-core).
+Without a database, what `tracer demo` records is shown. The screen runs headless, takes the keys given with `--keys`
+(as Textual names them), and is exported as SVG; that becomes a PNG of twice the size. Needs the `tui` extra, cairosvg
+(dependency group `lint`) and the font DejaVu Sans Mono (Debian package fonts-dejavu-core).
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import cairosvg
@@ -25,8 +29,8 @@ async def draw(database: Path, size: tuple[int, int], keys: list[str], project: 
     """The screen as SVG, once everything that it reads is there."""
     with Reader(database) as reader:
         newest = reader.conversations(reader.conversation_seqs(None, project)[:1])
-    last_us = newest[0].last_at_us if newest else 0
     # Two minutes after the last write, so that the ages say something.
+    last_us = newest[0].last_at_us if newest else 0
     app = TracerApp(
         lambda: Reader(database), Facts(database.name, project), now_us=lambda: last_us + 120_000_000, poll_seconds=None
     )
@@ -38,7 +42,7 @@ async def draw(database: Path, size: tuple[int, int], keys: list[str], project: 
         return app.export_screenshot(title=f"tracer tui · {database.name}")
 
 
-async def settle(app: TracerApp, pause) -> None:  # noqa: ANN001
+async def settle(app: TracerApp, pause: Callable[[], Awaitable[None]]) -> None:
     """Wait until no worker runs and every message is handled."""
     for _ in range(6):
         await app.workers.wait_for_complete()
@@ -54,15 +58,24 @@ def to_png(svg: str, target: Path, scale: float = 2.0) -> None:
 def main() -> None:
     """Read the arguments, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("database", type=Path)
-    parser.add_argument("--size", default="160x48", help="columns x rows")
-    parser.add_argument("--keys", default="", help="keys to press first, separated by spaces: 'j j enter t'")
-    parser.add_argument("--project", help="only this project")
+    parser.add_argument("database", type=Path, nargs="?")
+    parser.add_argument("--size", default="140x30", help="columns x rows")
+    parser.add_argument("--keys", default="tab", help="keys to press first, separated by spaces: 'j j enter t'")
+    parser.add_argument("--project", help="only this project (default: all)")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/screen.png"))
     arguments = parser.parse_args()
     columns, rows = map(int, arguments.size.split("x"))
-    svg = asyncio.run(draw(arguments.database, (columns, rows), arguments.keys.split(), arguments.project))
+    with tempfile.TemporaryDirectory() as folder:
+        database = arguments.database or recorded_demo(Path(folder) / "demo.db")
+        svg = asyncio.run(draw(database, (columns, rows), arguments.keys.split(), arguments.project))
     to_png(svg, arguments.output)
+
+
+def recorded_demo(database: Path) -> Path:
+    """The database after `tracer demo`."""
+    demo = [sys.executable, "-m", "tracer", "demo", "--no-screen", "--db", str(database)]
+    subprocess.run(demo, check=True, stdout=subprocess.DEVNULL)
+    return database
 
 
 if __name__ == "__main__":
