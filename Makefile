@@ -1,7 +1,7 @@
 # `make demo` and `make test` each work on a machine that has only Python, pip and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types contracts screenshot lock clean
+.PHONY: help demo test lint format screenshot lock clean
 
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
@@ -33,7 +33,7 @@ format: $(INSTALLED) ## Format the code.
 	@$(BIN)/ruff check --fix .
 
 screenshot: $(INSTALLED) ## Draw the picture in the README again.
-	@$(BIN)/python docs/screenshot.py
+	@$(BIN)/python docs/screenshot.py --project demo --size 132x28 --keys "tab k"
 
 lock: $(TOOLS) ## Resolve requirements/dev.txt again.
 	@$(UV) pip compile --quiet --upgrade --no-emit-index-url --no-header --python-version 3.13 \
