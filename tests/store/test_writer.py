@@ -244,6 +244,23 @@ def test_a_ghost_goes_when_two_records_become_one(database: Path, normalize: Nor
         assert {reader.resolve(key) for key in (ghost, poll.key, second.key)} == {first.key}
 
 
+def test_polls_join_a_create_that_tells_its_id_late(database: Path, normalize: Normalize) -> None:
+    whole = exchange({"input": "begin", "background": True}, answer("job", status="in_progress"), took_us=9 * SECOND)
+    running = replace(
+        whole, status=None, response_body=b"", response_size=0, chunks=(), ended_at_us=None, outcome=Outcome.OPEN
+    )
+    poll = exchange(None, answer("job"), path="/v1/interactions/job", at_us=START_US + SECOND)
+    with Writer(database, normalize=normalize) as writer, Reader(database) as reader:
+        writer.apply([running])
+        writer.apply([poll])
+        assert len(reader.interactions()) == len(reader.conversation_seqs()) == 2
+        writer.apply([whole])
+        (row,) = reader.interactions()
+        assert (row.seq, row.key, row.polls) == (1, whole.key, 1)
+        assert list(reader.conversation_seqs()) == [1]
+        assert reader.resolve(poll.key) == whole.key
+
+
 def test_an_attempt_that_arrives_late_takes_the_retry_in(database: Path) -> None:
     failed = exchange(ASKED, {"error": {"code": 503}}, status=503)
     retried = exchange(ASKED, answer("v1_1", text="Hello."), at_us=START_US + 2 * SECOND)

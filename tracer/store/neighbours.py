@@ -40,10 +40,10 @@ def _around(exchanges: Exchanges, facts: Facts) -> Iterator[Known]:
             "fingerprint = ? AND started_at_us BETWEEN ? AND ?", (facts.fingerprint, *_retry_span(exchanges, facts))
         )
     if facts.sent_token:
-        yield from _givers(exchanges, facts, facts.sent_token)
+        givers = "SELECT key FROM given_token WHERE project = ? AND origin = ? AND token = ?"
+        yield from exchanges.known(f"project = ? AND key IN ({givers})", (facts.project, *scope, facts.sent_token))
     for token in facts.given_tokens:
         yield from exchanges.known("project = ? AND origin = ? AND sent_token = ?", (*scope, token))
-        yield from _givers(exchanges, facts, token)
 
 
 def span_of_id(exchanges: Exchanges, facts: Facts) -> tuple[int, int]:
@@ -69,8 +69,3 @@ def _retry_span(exchanges: Exchanges, facts: Facts) -> tuple[int, int]:
         if wider == (low, high):
             return wider
         low, high = wider
-
-
-def _givers(exchanges: Exchanges, facts: Facts, token: str) -> Iterator[Known]:
-    keys = "SELECT key FROM given_token WHERE project = ? AND origin = ? AND token = ?"
-    yield from exchanges.known(f"project = ? AND key IN ({keys})", (facts.project, *facts.scope, token))

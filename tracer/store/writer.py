@@ -99,6 +99,17 @@ class Writer:
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
+    def stored(self, project: str, keys: Sequence[str]) -> set[str]:
+        """Which of these exchanges the database already has, whatever their state."""
+        marks = ", ".join("?" * len(keys))
+        try:
+            rows = self._connection.execute(
+                f"SELECT key FROM exchange WHERE project = ? AND key IN ({marks})", (project, *keys)
+            )
+            return {key for (key,) in rows}
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
     def _next_rev(self) -> int:
         row = self._connection.execute("UPDATE counter SET value = value + 1 WHERE name = 'rev' RETURNING value")
         return int(row.fetchone()[0])
