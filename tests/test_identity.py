@@ -121,6 +121,11 @@ def test_a_call_that_starts_before_the_other_failed_is_no_retry() -> None:
     assert groups(busy(0, took_us=3 * SECOND), create(2)) == [[0], [1]]
 
 
+def test_recordings_without_ends_tell_retries_by_their_order() -> None:
+    first, second = replace(busy(0), ended_at_us=None), replace(create(0.000001), ended_at_us=None)
+    assert groups(first, second) == [[0, 1]]
+
+
 @pytest.mark.parametrize(("events", "expected"), [(1, [[0, 1]]), (3, [[0], [1]])])
 def test_a_stream_that_was_cut_is_retried_unless_output_had_come(events: int, expected: list[list[int]]) -> None:
     cut = create(0, response=text_stream("v1_a", ["Hel", "lo."])[:events], outcome=Outcome.CUT)

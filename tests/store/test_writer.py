@@ -50,6 +50,23 @@ def test_a_turn_becomes_a_row_a_record_and_a_conversation(database: Path) -> Non
         )
 
 
+def test_what_is_stored_can_be_asked_by_key(database: Path) -> None:
+    one, running = turn(1), turn(2, outcome=Outcome.OPEN)
+    with Writer(database) as writer:
+        writer.apply([one, running])
+        assert writer.stored("test", [one.key, running.key, turn(3).key]) == {one.key, running.key}
+        assert writer.stored("another", [one.key]) == set()
+
+
+def test_a_retry_without_ends_is_one_record_in_whatever_batches_it_comes(database: Path) -> None:
+    refused = turn(1, status=503, ended_at_us=None)
+    answered = replace(turn(1), key="f" * 32, started_at_us=refused.started_at_us + 1, ended_at_us=None)
+    with Writer(database) as writer, Reader(database) as reader:
+        for one in (answered, refused):
+            writer.apply([one])
+        assert [row.retries for row in reader.interactions()] == [1]
+
+
 def test_exchanges_come_back_as_they_went_in(database: Path) -> None:
     odd = replace(
         turn(1, query=(("key", "v"), ("key", "w")), account="k:1", notes=("a note", "another"), error=None),

@@ -83,7 +83,7 @@ def read(exchange: Exchange) -> Facts | None:
         fingerprint=_fingerprint(exchange),
         sent_token=_text(asked.get("continuation_token")),
         given_tokens=told.tokens,
-        retry_until_us=_retry_until(exchange, ended, told),
+        retry_until_us=_retry_until(exchange, _over_at(exchange, ended), told),
         first_attempt=exchange.request_header("x-stainless-retry-count") == "0",
     )
 
@@ -163,6 +163,12 @@ def _fingerprint(exchange: Exchange) -> str:
     target = [exchange.method, exchange.path, sorted(exchange.query), exchange.request_size]
     head = json.dumps([*sender, *target]).encode()
     return hashlib.blake2b(head + b"\0" + exchange.request_body, digest_size=16).hexdigest()
+
+
+def _over_at(exchange: Exchange, ended_at_us: int | None) -> int | None:
+    # Recordings of other tools tell no ends; what is whole was over before the next call in the file.
+    untold = ended_at_us is None and exchange.outcome is Outcome.COMPLETE
+    return exchange.started_at_us if untold else ended_at_us
 
 
 def _retry_until(exchange: Exchange, ended_at_us: int | None, told: _Told) -> int | None:

@@ -83,8 +83,9 @@ class _OpenAttempts:
         self._open: dict[str, list[tuple[int, str, int, int]]] = {}
 
     def add(self, fact: Facts, place: int) -> None:
-        if fact.fingerprint and fact.retry_until_us is not None and fact.ended_at_us is not None:
-            attempt = (fact.ended_at_us, fact.key, fact.retry_until_us, place)
+        if fact.fingerprint and fact.retry_until_us is not None:
+            over_at = fact.started_at_us if fact.ended_at_us is None else fact.ended_at_us
+            attempt = (over_at, fact.key, fact.retry_until_us, place)
             self._open.setdefault(fact.fingerprint, []).append(attempt)
 
     def predecessor(self, fact: Facts) -> int | None:
