@@ -56,6 +56,16 @@ def test_every_way_a_body_is_kept(body: Any, coding: str | None) -> None:
     assert exchange.response_body == BODY
 
 
+def test_parsed_bodies_are_json_again() -> None:
+    message = {"headers": {"content-type": ["application/json"]}}
+    asked = {**message, "method": "POST", "uri": URI, "parsed_body": {"input": "Grüß", "stream": False}}
+    told = {**message, "status": {"code": 200, "message": "OK"}, "parsed_body": json.loads(BODY)}
+    call = {"version": 1, "interactions": [{"request": asked, "response": told}]}
+    [exchange] = read_recording(yaml.safe_dump(call, allow_unicode=True), "c.yaml")
+    assert json.loads(exchange.request_body) == asked["parsed_body"]
+    assert json.loads(exchange.response_body) == json.loads(BODY)
+
+
 def test_a_body_written_as_yaml_is_json_again() -> None:
     [exchange] = read_recording(cassette({"id": "v1_a", "outputs": []}), "c.yaml")
     assert json.loads(exchange.response_body) == {"id": "v1_a", "outputs": []}

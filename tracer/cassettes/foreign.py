@@ -109,11 +109,11 @@ def _from_vcr(item: Mapping[str, Any]) -> Exchange:
     return undated(
         str(request.get("method") or "GET"),
         _uri(str(request.get("uri") or "")),
-        request=_bytes(request.get("body")),
+        request=_bytes(_body(request)),
         request_headers=_headers(request.get("headers")),
         status=status if isinstance(status, int) else None,
         headers=headers,
-        body=_decoded(_bytes(response.get("body")), headers),
+        body=_decoded(_bytes(_body(response)), headers),
     )
 
 
@@ -130,6 +130,12 @@ def _from_httpmock(document: Mapping[str, Any]) -> Exchange:
         headers=_named_values(then.get("header")),
         body=_bytes(then.get("body")),
     )
+
+
+def _body(message: Mapping[str, Any]) -> Any:
+    # pydantic-ai's suites keep JSON as YAML in a field of its own.
+    body = message.get("body")
+    return message.get("parsed_body") if body is None else body
 
 
 def _uri(text: str) -> str:
