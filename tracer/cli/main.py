@@ -21,10 +21,11 @@ VERBS: dict[str, str] = {
     "show": "Show one interaction.",
     "tree": "Show conversations as trees.",
     "decode": "Turn raw JSON bodies or event streams into records.",
+    "import": "Bring cassettes, HAR and flow files into the database.",
     "recover": "Bring journal segments of dead processes into the database.",
     "where": "Print every path in use.",
 }
-"""Verb -> its line in the help; its code is `tracer.cli.<verb>:command` (`list` and `tui` in `<verb>_.py`)."""
+"""Verb -> its line in the help; its code is `tracer.cli.<verb>:command` (three of them in `<verb>_.py`)."""
 
 
 class _Verbs(click.Group):
@@ -43,7 +44,7 @@ class _Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-_MODULES = {"list": "list_", "tui": "tui_"}
+_MODULES = {"import": "import_", "list": "list_", "tui": "tui_"}
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,1 @@
+"""Traffic that other programs recorded, on its way into the database: read, redacted, keyed, stored."""
