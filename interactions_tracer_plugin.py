@@ -63,6 +63,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Takes the stand-in key away again."""
     if config.stash.get(_key_is_ours, False) and os.environ.get(KEY_VARIABLES[0]) == STAND_IN_KEY:
         del os.environ[KEY_VARIABLES[0]]
+    if (children := sys.modules.get("tracer.serve.children")) is not None:
+        children.close()
 
 
 def pytest_report_header() -> str | None:

@@ -17,7 +17,7 @@ import pytest
 
 from tracer.errors import TracerError
 from tracer.serve import transport
-from tracer.serve.session import Session
+from tracer.serve.session import Session, start, stop
 
 SUFFIX = ".interactions.yaml"
 _LONGEST_NAME = 180
@@ -44,7 +44,7 @@ def begin(item: pytest.Item) -> None:
         pytest.fail(str(error), pytrace=False)
     item.stash[_session] = session
     item.stash[_told] = 0
-    transport.install(session)
+    start(session)
 
 
 def session_of(item: pytest.Item) -> Session:
@@ -76,7 +76,7 @@ def end(item: pytest.Item) -> None:
     if session is None:
         return
     del item.stash[_session]
-    transport.remove(session)
+    stop(session)
     try:
         session.close()
     except TracerError as error:

@@ -11,16 +11,18 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from tracer.cassettes import files
 from tracer.cassettes.recorded import admitted, merged
 from tracer.errors import CassetteError, ReplayMiss
 from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.player.tape import Polls, Tape
-from tracer.serve import transport
-from tracer.serve.hosts import Hosts, Place
+from tracer.serve import children, transport
+from tracer.serve.hosts import ADDRESSES, Hosts, Place
 from tracer.serve.live import LiveExchange
 from tracer.wire.exchange import Exchange
 from tracer.wire.redact import Redactor
@@ -133,7 +135,42 @@ class Session:
 
     def _done(self, exchange: Exchange) -> None:
         with self._lock:
-            self._recorded.append(exchange)
+            self._recorded.append(self._located(exchange))
+
+    def _located(self, exchange: Exchange) -> Exchange:
+        """Addresses at which the service wants to be asked next, as they are at the service itself."""
+        headers = tuple(
+            (name, self._canonical(value)) if name.lower() in ADDRESSES else (name, value)
+            for name, value in exchange.response_headers
+        )
+        return exchange if headers == exchange.response_headers else replace(exchange, response_headers=headers)
+
+    def _canonical(self, url: str) -> str:
+        parts = urlsplit(url)
+        place = self.hosts.locate(parts.scheme, parts.hostname or "", parts.port, parts.path)
+        return url if place is None else f"{place.origin}{place.path}{f'?{parts.query}' if parts.query else ''}"
+
+
+@contextmanager
+def intercepted(session: Session) -> Iterator[None]:
+    """Hand it the calls of this process, and through the relay those of its children."""
+    start(session)
+    try:
+        yield
+    finally:
+        stop(session)
+
+
+def start(session: Session) -> None:
+    """Begin to hand calls over."""
+    transport.install(session)
+    children.attach(session)
+
+
+def stop(session: Session) -> None:
+    """Calls go through again."""
+    children.detach(session)
+    transport.remove(session)
 
 
 @contextmanager
@@ -151,7 +188,7 @@ def replay(
     session = Session(
         place, ignore=ignore, polls=polls, speed=speed, remedy=f"record it again with `tracer.record({str(path)!r})`"
     )
-    with _stand_in_key(), transport.installed(session):
+    with _stand_in_key(), intercepted(session):
         try:
             yield session
         except Exception as error:
@@ -170,7 +207,7 @@ def record(path: str | Path, *, errors: bool = False) -> Iterator[Session]:
     Raises CassetteError at the end if the recording can't be kept; nothing is written if the block itself raises.
     """
     session = Session(Path(path), mode="all", errors=errors)
-    with transport.installed(session):
+    with intercepted(session):
         yield session
     session.close()
 

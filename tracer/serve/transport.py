@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ class Interceptor(Protocol):
 type _Send = Callable[[Any, Any], Any]
 
 _installed: list[Interceptor] = []
+_direct = threading.local()
 _wrapped: list[tuple[type, str, Callable[..., Any], Callable[..., Any]]] = []
 
 
@@ -75,6 +77,16 @@ def remove(interceptor: Interceptor) -> None:
             setattr(owner, name, original)
 
 
+@contextmanager
+def direct() -> Iterator[None]:
+    """Send what this thread sends past every interceptor."""
+    _direct.on = True
+    try:
+        yield
+    finally:
+        _direct.on = False
+
+
 def _wrap(library: Any, class_name: str, method: str, make: Callable[[Any, Any, Any], Callable[..., Any]]) -> None:
     owner: type = getattr(library, class_name)
     current = owner.__dict__[method]
@@ -99,6 +111,7 @@ def _sync_method(library: Any, below: _Send, network: _Send) -> _Send:
         answer = interceptor.arrive(_call(request, place, body), place)
         if isinstance(answer, Reply):
             return _response(library, answer, library.SyncByteStream, _Playback)
+        _lead_on(library, request, place)
         try:
             response = network(transport, request)
         except BaseException as error:
@@ -123,6 +136,7 @@ def _async_method(library: Any, below: _Send, network: _Send) -> _Send:
         answer = interceptor.arrive(_call(request, place, body), place)
         if isinstance(answer, Reply):
             return _response(library, answer, library.AsyncByteStream, _AsyncPlayback)
+        _lead_on(library, request, place)
         try:
             response = await network(transport, request)
         except BaseException as error:
@@ -233,11 +247,19 @@ def _response(library: Any, reply: Reply, base: type, playback: type[_Playback |
 
 
 def _destination(request: Any) -> tuple[Interceptor | None, Place | None]:
-    if not _installed:
+    if not _installed or getattr(_direct, "on", False):
         return None, None
     interceptor, url = _installed[-1], request.url
     path = url.raw_path.decode("ascii").partition("?")[0]
     return interceptor, interceptor.hosts.locate(url.scheme, url.host, url.port, path)
+
+
+def _lead_on(library: Any, request: Any, place: Place) -> None:
+    """A request to our own relay goes straight to where the relay would send it."""
+    if place.upstream is not None:
+        query = request.url.query
+        request.url = library.URL(place.upstream + (f"?{query.decode('ascii')}" if query else ""))
+        request.headers["host"] = request.url.netloc.decode("ascii")
 
 
 def _call(request: Any, place: Place, body: bytes) -> Call:
