@@ -37,6 +37,15 @@ def calls(turn: Turn, prompt: str) -> list[JsonObject]:
     return [_call(function, prompt, n, turn) for function, n in wanted[:_MAX_CALLS]]
 
 
+def arguments_for(request: JsonObject, name: str, prompt: str) -> JsonObject:
+    """Arguments that satisfy the schema of a declared function; `{}` if no such function is declared."""
+    tools = request.get("tools")
+    functions = [tool for tool in tools if tool.get("type") == "function"] if isinstance(tools, list) else []
+    schema = next((tool.get("parameters") for tool in functions if tool.get("name") == name), None)
+    value = Filler(prompt).value(schema) if isinstance(schema, dict) else {}
+    return value if isinstance(value, dict) else {}
+
+
 def _callable(turn: Turn) -> list[JsonObject]:
     tools = turn.request.get("tools")
     declared = [tool for tool in tools if tool.get("type") == "function"] if isinstance(tools, list) else []

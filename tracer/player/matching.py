@@ -83,6 +83,8 @@ class Difference:
     path: str
     recorded: Json
     asked: Json
+    others: tuple[str, ...] = ()
+    """The other paths at which they differ."""
 
 
 ABSENT = type("Absent", (), {"__repr__": lambda _self: "(absent)"})()
@@ -125,7 +127,8 @@ def explain(request: Request, recordings: Iterable[tuple[Request, Exchange]]) ->
         path, old, new = differences[0]
         rank = (recorded.operation != request.operation, len(differences), -_common_start(old, new))
         if best is None or rank < best[0]:
-            best = (rank, Difference(exchange, path, old, new))
+            others = tuple(place for place, _, _ in differences[1:])
+            best = (rank, Difference(exchange, path, old, new, others))
     return best[1] if best else None
 
 

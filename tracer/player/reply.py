@@ -41,6 +41,8 @@ class Reply:
     chunks: tuple[ReplyChunk, ...]
     cut: bool = False
     """The connection breaks after the last chunk instead of ending well."""
+    reset: bool = False
+    """It breaks with a reset (RST), before the status line if there is no chunk."""
 
     @property
     def body(self) -> bytes:

@@ -16,7 +16,7 @@ from tracer.player import functions, media, prompts, server_tools, usage
 from tracer.player.failures import Failure
 from tracer.player.ids import digest
 from tracer.player.research import report
-from tracer.player.schemas import Filler
+from tracer.player.schemas import Filler, schema_of
 from tracer.player.turn import Answer, Turn
 
 _BULLETS = re.compile(r"(\d{1,2}|two|three|four|five) (?:short |key |main )?(?:bullet|point)", re.IGNORECASE)
@@ -91,7 +91,7 @@ def _steps(turn: Turn, prompt: str) -> list[JsonObject]:
     called = functions.calls(turn, prompt)
     if called:
         return [*thoughts, *called]
-    schema = _schema(turn.request)
+    schema = schema_of(turn.request)
     if schema is not None:
         return [*thoughts, _json_text(schema, _material(turn, prompt))]
     made = _media_output(turn, prompt)
@@ -105,7 +105,7 @@ def _steps(turn: Turn, prompt: str) -> list[JsonObject]:
 
 
 def _result_steps(turn: Turn, results: list[JsonObject], question: str) -> list[JsonObject]:
-    schema = _schema(turn.request)
+    schema = schema_of(turn.request)
     text = functions.results_text(results, question)
     return [_json_text(schema, f"{question}\n{text}")] if schema is not None else [_text(text)]
 
@@ -119,21 +119,6 @@ def _thoughts(turn: Turn, about: str) -> list[JsonObject]:
             {"type": "text", "text": f"**{about}**\n\nI look at what was asked and at what I know.\n"}
         ]
     return [thought]
-
-
-def _schema(request: JsonObject) -> Any:
-    wanted = request.get("response_format")
-    for one in wanted if isinstance(wanted, list) else [wanted]:
-        if not isinstance(one, dict) or not one:
-            continue
-        if one.get("type") == "text" and not {"properties", "enum"} & one.keys():
-            if "schema" in one:
-                return one["schema"]
-            if one.get("mime_type") == "application/json":
-                return {"type": "object"}
-        elif one.get("type") not in ("image", "audio", "video"):
-            return one
-    return {"type": "object"} if request.get("response_mime_type") == "application/json" else None
 
 
 def _json_text(schema: Any, material: str) -> JsonObject:

@@ -30,6 +30,22 @@ _POSITIVE = re.compile(r"\b(amazing|great|good|love|excellent|happy|best|wonderf
 _NEGATIVE = re.compile(r"\b(bad|terrible|awful|hate|worst|poor|broken|horrible|disappoint\w*)\b", re.IGNORECASE)
 
 
+def schema_of(request: JsonObject) -> Any:
+    """The JSON schema that a create asks its answer to satisfy; None if it asks for none."""
+    wanted = request.get("response_format")
+    for one in wanted if isinstance(wanted, list) else [wanted]:
+        if not isinstance(one, dict) or not one:
+            continue
+        if one.get("type") == "text" and not {"properties", "enum"} & one.keys():
+            if "schema" in one:
+                return one["schema"]
+            if one.get("mime_type") == "application/json":
+                return {"type": "object"}
+        elif one.get("type") not in ("image", "audio", "video"):
+            return one
+    return {"type": "object"} if request.get("response_mime_type") == "application/json" else None
+
+
 class Filler:
     """Fills schemas from one text; numbers and places of it are used up in order."""
 

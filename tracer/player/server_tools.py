@@ -51,7 +51,8 @@ def cited(sentences: list[tuple[str, str | None, str]]) -> JsonObject:
     return {"type": "model_output", "content": [content | ({"annotations": annotations} if annotations else {})]}
 
 
-def _pair(turn: Turn, kind: str, arguments: JsonObject, result: Any, **named: Any) -> list[JsonObject]:
+def pair(turn: Turn, kind: str, arguments: Any, result: Any, **named: Any) -> list[JsonObject]:
+    """The call step of a tool of the server, and its result step."""
     call_id = turn.mint.call_id()
     call = {"type": f"{kind}_call", "id": call_id, **named, "arguments": arguments, "signature": turn.mint.signature()}
     answer = {"type": f"{kind}_result", "call_id": call_id, **named, "result": result, "is_error": False}
@@ -65,7 +66,7 @@ def _google_search(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
     query = " ".join(prompt.split()).rstrip("?.!")[:120]
     chip = f"https://www.google.com/search?q={quote_plus(query)}"
     suggestions = f'<div class="container"><a class="chip" href="{chip}">{html.escape(query)}</a></div>'
-    steps = _pair(turn, "google_search", {"queries": [query]}, [{"search_suggestions": suggestions}])
+    steps = pair(turn, "google_search", {"queries": [query]}, [{"search_suggestions": suggestions}])
     steps[0]["search_type"] = "web_search"
     sentence = f'This emulator searched nothing, but it found an answer to "{query}".'
     return steps, (sentence, f"https://example.com/search/{quote_plus(query[:40])}", "example.com")
@@ -75,13 +76,13 @@ def _url_context(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
     urls = prompts.urls(prompt) or ["https://example.com"]
     result = [{"url": url, "status": "success"} for url in urls]
     title = urls[0].split("/")[2]
-    return _pair(turn, "url_context", {"urls": urls}, result), (f"The page {urls[0]} was read.", urls[0], title)
+    return pair(turn, "url_context", {"urls": urls}, result), (f"The page {urls[0]} was read.", urls[0], title)
 
 
 def _code_execution(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
     code, result = _program(prompt)
     arguments = {"language": "python", "code": code}
-    return _pair(turn, "code_execution", arguments, f"{result}\n"), (f"The result is {result}.", None, "")
+    return pair(turn, "code_execution", arguments, f"{result}\n"), (f"The result is {result}.", None, "")
 
 
 def _program(prompt: str) -> tuple[str, str]:
@@ -103,11 +104,11 @@ def _program(prompt: str) -> tuple[str, str]:
 def _google_maps(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
     place = (prompts.places(prompt) or ["Example Square"])[0]
     result = [{"places": [{"place_id": "places/example", "name": place, "url": "https://maps.example.com/"}]}]
-    return _pair(turn, "google_maps", {"queries": [place]}, result), (f"{place} is on the map.", None, "")
+    return pair(turn, "google_maps", {"queries": [place]}, result), (f"{place} is on the map.", None, "")
 
 
 def _file_search(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
-    steps = _pair(turn, "file_search", {}, [])
+    steps = pair(turn, "file_search", {}, [])
     steps[0].pop("arguments")
     steps[1].pop("result")
     return steps, ("The files of the store were searched.", None, "")
@@ -116,13 +117,13 @@ def _file_search(turn: Turn, prompt: str, _tool: JsonObject) -> _Made:
 def _mcp(turn: Turn, prompt: str, tool: JsonObject) -> _Made:
     server = str(tool.get("name") or "mcp")
     result = [{"type": "text", "text": f"{server} answers {prompt[:80]!r}"}]
-    steps = _pair(turn, "mcp_server_tool", {"query": prompt[:200]}, result, name="query", server_name=server)
+    steps = pair(turn, "mcp_server_tool", {"query": prompt[:200]}, result, name="query", server_name=server)
     return steps, (f"The server {server!r} was asked.", None, "")
 
 
 def _retrieval(turn: Turn, prompt: str, tool: JsonObject) -> _Made:
     kinds = tool.get("retrieval_types")
-    steps = _pair(turn, "retrieval", {"queries": [prompt[:120]]}, [])
+    steps = pair(turn, "retrieval", {"queries": [prompt[:120]]}, [])
     steps[0]["retrieval_type"] = kinds[0] if isinstance(kinds, list) and kinds else "rag_store"
     steps[1].pop("result")
     return steps, ("The corpus was searched.", None, "")

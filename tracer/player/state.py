@@ -156,7 +156,7 @@ class Engine:
             request=request.body,
             input=request.input,
             answer=answer,
-            usage=usage.count(request.body, request.input, context_of(previous), answer.steps) | (answer.usage or {}),
+            usage=answer.usage or usage.count(request.body, request.input, context_of(previous), answer.steps),
             previous=previous,
             created_us=now_us,
             updated_us=now_us,

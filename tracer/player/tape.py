@@ -11,14 +11,15 @@ good are not replayed. Streams keep their recorded chunks, and a stream that was
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tracer.errors import ReplayMiss, WireError
-from tracer.player import matching
+from tracer.player import matching, misses
 from tracer.player.matching import IdMap, Request
 from tracer.player.paths import parse_path
+from tracer.player.recording import Recording, generation
 from tracer.player.reissue import reissued
 from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.wire.exchange import Exchange, Headers, Outcome
@@ -44,16 +45,16 @@ _BROKEN = {Outcome.CUT, Outcome.CLIENT_GONE, Outcome.INTERRUPTED, Outcome.OPEN}
 class _Polls:
     """The recorded answers to one get, in stretches between cancel and delete."""
 
-    stretches: list[list[Exchange]] = field(default_factory=list)
+    stretches: list[list[Recording]] = field(default_factory=list)
     asked: dict[int, int] = field(default_factory=dict)
 
-    def add(self, stretch: int, exchange: Exchange) -> None:
+    def add(self, stretch: int, recording: Recording) -> None:
         """Take a recorded answer."""
         while len(self.stretches) <= stretch:
             self.stretches.append([])
-        self.stretches[stretch].append(exchange)
+        self.stretches[stretch].append(recording)
 
-    def next(self, stretch: int, polls: Polls) -> Exchange | None:
+    def next(self, stretch: int, polls: Polls) -> Recording | None:
         """The answer in a stretch of the job's life; None if nothing was recorded there."""
         answers = self.stretches[stretch] if stretch < len(self.stretches) else []
         if not answers:
@@ -68,7 +69,7 @@ class Tape:
 
     def __init__(
         self,
-        exchanges: Sequence[Exchange],
+        exchanges: Sequence[Exchange | Recording],
         *,
         polls: Polls = "collapse",
         ignore: Sequence[str] = (),
@@ -85,59 +86,76 @@ class Tape:
         self.played: list[Exchange] = []
         self._polls: Polls = polls
         self._ignore = [parse_path(path) for path in ignore]
-        self._speed = speed
+        self.speed = speed
+        self._asked: set[str] = set()
         self._source = source
         self._remedy = remedy
-        self._recordings = self._worth_playing(exchanges)
-        self._queues: dict[str, deque[Exchange]] = defaultdict(deque)
-        self._last: dict[str, Exchange] = {}
+        self._recordings = self._worth_playing(self._read(exchanges))
+        self._queues: dict[str, deque[Recording]] = defaultdict(deque)
+        self._last: dict[str, Recording] = {}
         self._gets: dict[str, _Polls] = defaultdict(_Polls)
         self._stretch: dict[str | None, int] = defaultdict(int)
-        self._cancelled: dict[str | None, Exchange] = {}
+        self._cancelled: dict[str | None, Recording] = {}
         self._index()
 
     def answer(self, call: Call, now_us: int) -> Reply:
         """The recorded reply to a call; it is redacted as the recordings are. Raises ReplayMiss if there is none."""
         call = redacted(call)
         request = matching.canonical(call, ignore=self._ignore, recorded_id=self.ids.recorded)
-        exchange = self._take(request)
-        if exchange is None:
+        recording = self._take(request)
+        if recording is None:
             raise ReplayMiss(self._miss(call, request))
+        exchange = recording.exchange
+        recorded = generation(misses.client_of(matching.call_of(exchange)))
+        asking = generation(misses.client_of(call))
+        if request.operation != "other" and recorded and asking and recorded != asking:
+            raise ReplayMiss(misses.other_generation(call, recording, source=self._source, remedy=self._remedy))
         self.played.append(exchange)
-        reply = reply_of(exchange, speed=self._speed)
+        self._asked.add(recording.key)
+        reply = reply_of(exchange, speed=self.speed)
         return reissued(reply, self.ids.pairs()) if self.ids else reply
 
     @property
-    def unplayed(self) -> list[Exchange]:
-        """The recordings that nothing has asked for, polls left out."""
-        return [exchange for queue in self._queues.values() for exchange in queue]
+    def unplayed(self) -> list[Recording]:
+        """The recordings that nothing has asked for. Polls count as asked for with the first get of their job."""
+        waiting = {id(recording) for queue in self._queues.values() for recording in queue}
+        return [
+            recording
+            for recording in self._recordings
+            if (recording.key not in self._asked if recording.operation == "get" else id(recording) in waiting)
+        ]
 
-    def _worth_playing(self, exchanges: Iterable[Exchange]) -> list[tuple[Request, Exchange]]:
-        """In recorded order, without requests that got no response and without attempts that were made good later."""
-        kept: list[tuple[Request, Exchange]] = []
+    def _worth_playing(self, recordings: Iterable[Recording]) -> list[Recording]:
+        """In recorded order, without attempts that were made good later."""
+        kept: list[Recording] = []
         good: set[str] = set()
-        for exchange in reversed(list(exchanges)):
-            if exchange.status is None:
+        for recording in reversed(list(recordings)):
+            if not is_retryable(recording.status):
+                good.add(recording.key)
+            elif recording.key in good:
                 continue
-            request = matching.canonical(matching.call_of(exchange), ignore=self._ignore)
-            if not is_retryable(exchange.status):
-                good.add(request.key)
-            elif request.key in good:
-                continue
-            kept.append((request, exchange))
+            kept.append(recording)
         return kept[::-1]
+
+    def _read(self, exchanges: Iterable[Exchange | Recording]) -> Iterator[Recording]:
+        for one in exchanges:
+            if isinstance(one, Exchange):
+                if one.status is not None:
+                    yield Recording.of(one, self._ignore)
+            else:
+                yield Recording.of(one.exchange, self._ignore) if self._ignore else one
 
     def _index(self) -> None:
         stretch: dict[str | None, int] = defaultdict(int)
-        for request, exchange in self._recordings:
-            if request.operation == "get":
-                self._gets[request.key].add(stretch[request.target], exchange)
+        for recording in self._recordings:
+            if recording.operation == "get":
+                self._gets[recording.key].add(stretch[recording.target], recording)
                 continue
-            self._queues[request.key].append(exchange)
-            if request.operation in ("cancel", "delete"):
-                stretch[request.target] += 1
+            self._queues[recording.key].append(recording)
+            if recording.operation in ("cancel", "delete"):
+                stretch[recording.target] += 1
 
-    def _take(self, request: Request) -> Exchange | None:
+    def _take(self, request: Request) -> Recording | None:
         if request.operation == "get":
             stretch = self._stretch[request.target]
             found = self._gets[request.key].next(stretch, self._polls)
@@ -145,37 +163,32 @@ class Tape:
         queue = self._queues.get(request.key)
         if not queue:
             return self._again(request)
-        exchange = queue.popleft()
-        self._last[request.key] = exchange
+        recording = queue.popleft()
+        self._last[request.key] = recording
         if request.operation in ("cancel", "delete"):
             self._stretch[request.target] += 1
             self._cancelled.pop(request.target, None)
-        if request.operation == "cancel" and exchange.status == 200:
-            self._cancelled[request.target] = exchange
-        return exchange
+        if request.operation == "cancel" and recording.status == 200:
+            self._cancelled[request.target] = recording
+        return recording
 
-    def _again(self, request: Request) -> Exchange | None:
+    def _again(self, request: Request) -> Recording | None:
         """What may be asked more often than recorded: reading what is there, and retrying what failed to the end."""
         last = self._last.get(request.key)
         repeatable = request.operation == "resume" or (request.operation == "other" and request.method == "GET")
-        failed = last is not None and last.status is not None and is_retryable(last.status)
+        failed = last is not None and is_retryable(last.status)
         return last if repeatable or failed else None
 
     def _miss(self, call: Call, request: Request) -> str:
-        asked = f"{call.method} {call.path}"
-        if not self._recordings:
-            return f"{self._source} holds no recording, and {asked} was asked; {self._remedy}"
-        nearest = matching.explain(request, self._recordings)
-        if nearest is None:
-            times = sum(recorded.key == request.key for recorded, _ in self._recordings)
-            return f"{asked} was asked again, but {self._source} holds {times} of it, already played; {self._remedy}"
-        number = 1 + next(n for n, (_, exchange) in enumerate(self._recordings) if exchange is nearest.exchange)
-        return (
-            f"{self._source} holds no recording of {asked}\n"
-            f"  nearest is recording {number} of {len(self._recordings)}, which differs first at {nearest.path}\n"
-            f"    recorded: {matching.shown(nearest.recorded, nearest.asked)}\n"
-            f"    asked:    {matching.shown(nearest.asked, nearest.recorded)}\n"
-            f"  {self._remedy}"
+        return misses.no_recording(
+            call,
+            request,
+            self._recordings,
+            self.played,
+            ids=self.ids,
+            ignore=self._ignore,
+            source=self._source,
+            remedy=self._remedy,
         )
 
 

@@ -74,7 +74,7 @@ class Answer:
     queued: int = 0
     """How many answers, the create's included, say that a background job is `queued` before it begins."""
     usage: JsonObject | None = None
-    """Instead of the counted usage: these fields of it."""
+    """Instead of what the engine would count."""
     pace: Pace | None = None
     """Instead of the engine's."""
     piece: int | None = None
