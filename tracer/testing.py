@@ -1,18 +1,25 @@
-"""Builders for tests, ours and the user's: exchanges and event streams that look like the service's.
+"""Builders for tests, ours and the user's: exchanges, event streams and emulators that look like the service's.
 
 create = exchange({"model": "gemini-3.5-flash", "input": "Hi"}, answer("v1_a", text="Hello."))
 stream = exchange({"model": "gemini-3.5-flash", "input": "Hi", "stream": True}, text_stream("v1_b", ["Hel", "lo."]))
+with emulator(rule("It is sunny.", contains="weather")) as server: ...
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tracer.wire import sse
 from tracer.wire.exchange import Chunk, Exchange, Outcome
 from tracer.wire.keys import content_key
+
+if TYPE_CHECKING:
+    from tracer.player.script.model import Rule, Script
+    from tracer.serve.server import Server
 
 START_US = 1_795_338_000_000_000
 """2026-11-22T09:00:00Z, the moment at which built exchanges start unless told otherwise."""
@@ -119,3 +126,54 @@ def exchange(
         outcome=outcome,
         **{**defaults, **fields},
     )
+
+
+def rule(then: Any, *, name: str | None = None, times: int | None = None, **when: Any) -> Rule:
+    """A rule of an emulator's script; `then` and the words of `when` are those of docs/emulator.md.
+
+    rule("It is sunny.", contains="weather")
+    rule([{"thought": "Look it up"}, {"call": "get_weather"}], turn=1, model="gemini-2.5-*")
+    rule({"error": {"status": 429, "retry_after": 1}}, times=2)
+
+    Steps may also be the service's own (`function_call(...)`), media may be bytes. Raises ScriptError.
+    """
+    from tracer.player.script.model import Rule
+    from tracer.player.script.reader import validated
+
+    asked = {"name": name, "when": when, "then": then, "times": times}
+    return validated(Rule, asked, f"the rule {name!r}" if name else "the rule", read=_content)
+
+
+def script(*rules: Rule, strict: bool = False) -> Script:
+    """A script: the first rule that fits answers. What none fits is answered as without it, or refused if `strict`."""
+    from tracer.player.script.model import Script
+
+    return Script(rules=list(rules), strict=strict)
+
+
+@contextmanager
+def emulator(
+    *rules: Rule,
+    strict: bool = False,
+    seed: int | None = 1,
+    faults: Iterable[str] = (),
+    **options: Any,
+) -> Iterator[Server]:
+    """A running emulator, `url` is its base URL; without rules it answers sensibly. `faults` as `--fault` has them.
+
+    `options` are those of `tracer.serve.emulator.Options`. With a seed its clock is virtual and everything repeats.
+    """
+    from tracer.player.stream import Pace
+    from tracer.serve import emulator as emulators
+    from tracer.serve.faults import parse_fault
+
+    told: dict[str, Any] = {"pace": Pace(0, 0), **options}
+    if rules or strict:
+        told["script"] = script(*rules, strict=strict)
+    chosen = emulators.Options(seed=seed, faults=[parse_fault(text) for text in faults], **told)
+    with emulators.emulator(chosen) as server:
+        yield server
+
+
+def _content(name: str) -> bytes:
+    return Path(name).read_bytes()

@@ -7,9 +7,9 @@ they stand in `Server.calls`, with the secrets out.
 from __future__ import annotations
 
 import asyncio
-import gzip
 import logging
 import socket
+import struct
 import threading
 import time
 import zlib
@@ -23,8 +23,9 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tracer.errors import ReplayMiss, TracerError
-from tracer.player.failures import error_reply
+from tracer.player.failures import error_reply, google_error_reply, json_reply
 from tracer.player.reply import Call, Player, Reply
+from tracer.serve.clock import VirtualClock
 
 type _Message = MutableMapping[str, Any]
 type _Receive = Callable[[], Awaitable[_Message]]
@@ -32,6 +33,11 @@ type _Send = Callable[[_Message], Awaitable[None]]
 
 _SECRET_HEADERS = frozenset({"x-goog-api-key", "authorization", "proxy-authorization", "cookie"})
 _KEPT_CALLS = 1000
+MAX_BODY = 100 << 20
+"""The largest request in bytes, as sent and as decoded; an upload may have `MAX_UPLOAD`."""
+MAX_UPLOAD = 2 << 30
+_CLOCK_PATH = "/_clock"
+_RESET = struct.pack("ii", 1, 0)
 _LOG = logging.getLogger("tracer.serve.server")
 
 
@@ -39,7 +45,7 @@ class Server:
     """Serves a player at `url` between `start()` and `stop()`, or as a context manager; port 0 means any free one.
 
     With a `token`, only paths that begin with `/t/TOKEN/` are answered. With `compress`, responses are gzip-encoded
-    for clients that accept it.
+    for clients that accept it. A virtual clock is moved by `POST /_clock?advance=SECONDS`.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class Server:
         token: str | None = None,
         compress: bool = False,
         clock: Callable[[], float] = time.time,
+        max_body: int = MAX_BODY,
     ) -> None:
         self.player = player
         self.calls: deque[Call] = deque(maxlen=_KEPT_CALLS)
@@ -60,6 +67,7 @@ class Server:
         self._address = (host, port)
         self._prefix = f"/t/{token}" if token else ""
         self._compress = compress
+        self._max_body = max_body
         self._clock = clock
         self._running: _Uvicorn | None = None
         self._thread: threading.Thread | None = None
@@ -113,22 +121,49 @@ class Server:
         self.stop()
 
     async def _app(self, scope: _Message, receive: _Receive, send: _Send) -> None:
-        call = _call(scope, await _body(receive))
+        limit = MAX_UPLOAD if "/upload/" in scope["path"] else self._max_body
+        body = await _body(receive, limit)
+        if body is None:
+            return
+        call = _call(scope, body, limit)
         if self._prefix:
             if not call.path.startswith(f"{self._prefix}/"):
                 refusal = error_reply(403, "permission_denied", "The path must begin with the token of this server.")
                 await _deliver(refusal, receive, send, compress=False)
                 return
             call = Call(call.method, call.path.removeprefix(self._prefix), call.query, call.headers, call.body)
+        if len(body) > limit or len(call.body) > limit:
+            reply = google_error_reply(413, f"Request payload size exceeds the limit: {limit} bytes.")
+        else:
+            reply = self._reply(call)
+        accepts_gzip = "gzip" in (call.header("accept-encoding") or "")
+        await _deliver(reply, receive, send, compress=self._compress and accepts_gzip)
+        if reply.reset:
+            await self._break(scope, receive)
+
+    def _reply(self, call: Call) -> Reply:
         self.calls.append(_masked(call))
+        if call.path == _CLOCK_PATH and isinstance(self._clock, VirtualClock):
+            return _moved(self._clock, call)
         try:
-            reply = self.player.answer(call, int(self._clock() * 1_000_000))
+            return self.player.answer(call, int(self._clock() * 1_000_000))
         except ReplayMiss as miss:
             self.misses.append(miss)
             # A code that no SDK retries (WIRE.md section 14).
-            reply = error_reply(400, "replay_miss", str(miss))
-        accepts_gzip = "gzip" in (call.header("accept-encoding") or "")
-        await _deliver(reply, receive, send, compress=self._compress and accepts_gzip)
+            return error_reply(400, "replay_miss", str(miss))
+        except Exception as error:
+            # A mistake of ours is told to the client too; the server goes on.
+            _LOG.exception("%s %s could not be answered", call.method, call.path)
+            return error_reply(500, "emulator_error", f"The emulator failed: {type(error).__name__}.")
+
+    async def _break(self, scope: _Message, receive: _Receive) -> None:
+        connections = self._running.server_state.connections if self._running is not None else ()
+        for connection in connections:
+            transport = connection.transport if getattr(connection, "scope", None) is scope else None
+            if transport is not None:
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                transport.abort()
+                await receive()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -157,11 +192,14 @@ class _QuietProtocol(H11Protocol):
         self.logger = _LOG
 
 
-def _is_no_break(record: logging.LogRecord) -> bool:
-    return "without completing response" not in record.getMessage()
+_EXPECTED = ("without completing response", "Invalid HTTP request received", "Unsupported upgrade", "WebSocket")
 
 
-_LOG.addFilter(_is_no_break)
+def _is_news(record: logging.LogRecord) -> bool:
+    return not any(text in record.getMessage() for text in _EXPECTED)
+
+
+_LOG.addFilter(_is_news)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -183,28 +221,42 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _body(receive: _Receive) -> bytes:
+async def _body(receive: _Receive, limit: int) -> bytes | None:
+    # Of a body past the limit only so much that it shows, the rest is read and dropped; None if the client left.
     parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return b"".join(parts)
-        parts.append(message.get("body", b""))
+            return None
+        if size <= limit:
+            parts.append(message.get("body", b""))
+        size += len(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)
 
 
-def _call(scope: _Message, body: bytes) -> Call:
+def _call(scope: _Message, body: bytes, limit: int) -> Call:
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     path = cast("bytes", scope["raw_path"]).decode("latin-1")
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     call = Call(scope["method"], path, tuple(query), headers, body)
-    if (call.header("content-encoding") or "").lower() == "gzip":
+    if (call.header("content-encoding") or "").strip().lower() in ("gzip", "x-gzip", "deflate"):
         try:
-            return Call(call.method, path, call.query, headers, gzip.decompress(body))
-        except (OSError, EOFError, zlib.error):
+            # 32 more than the largest window: gzip and zlib are told apart by their heads.
+            decoded = zlib.decompressobj(wbits=47).decompress(body, limit + 1)
+        except zlib.error:
             return call
+        return Call(call.method, path, call.query, headers, decoded)
     return call
+
+
+def _moved(clock: VirtualClock, call: Call) -> Reply:
+    try:
+        clock.advance(float(dict(call.query).get("advance", "0")))
+    except (ValueError, OverflowError):
+        return error_reply(400, "invalid_request", "'advance' must be a number of seconds, 0 or more.")
+    return json_reply(200, {"now": clock.now})
 
 
 def _masked(call: Call) -> Call:
@@ -215,6 +267,8 @@ def _masked(call: Call) -> Call:
 
 async def _deliver(reply: Reply, receive: _Receive, send: _Send, *, compress: bool) -> None:
     # A single chunk gets a content-length, a stream is chunked; a client that leaves ends it.
+    if reply.reset and not reply.chunks:
+        return
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
     encoder = zlib.compressobj(wbits=31) if compress else None
     pieces = [(chunk.delay_us, _encoded(chunk.data, encoder)) for chunk in reply.chunks]
