@@ -8,9 +8,11 @@ from typing import ClassVar
 
 from textual.app import App
 
-from tui.data import Door, Source
+from tui.data import Door, Source, Subject
 from tui.header import Facts
+from tui.messages import Go
 from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
+from tui.screens.page import PageScreen
 from tui.theme import THEME
 
 
@@ -48,6 +50,26 @@ class TracerApp(App[None]):
         self.animation_level = "none"
         self.push_screen(self.first_screen)
 
+    def on_go(self, message: Go) -> None:
+        """Open a screen over the first one, in place of any that is there."""
+        if message.subject is None or message.subject.row.ghost:
+            self.first_screen.say("not recorded: there is nothing to show of it")
+            return
+        self._open(_page(message.where, self.door, message.subject))
+
+    def _open(self, page: PageScreen) -> None:
+        if isinstance(self.screen, PageScreen):
+            self.switch_screen(page)
+        else:
+            self.push_screen(page)
+
     async def on_unmount(self) -> None:
         """Close the readers."""
         await self.door.close()
+
+
+def _page(name: str, door: Door, subject: Subject) -> PageScreen:
+    # Imported when first wanted: the first screen is there sooner.
+    from tui.screens.raw import RawScreen
+
+    return RawScreen(door, subject)

@@ -17,6 +17,7 @@ from tracer.errors import StoreError
 from tracer.store.filters import Filter
 from tracer.store.reader import RunRow, Totals
 from tracer.store.rows import ConversationRow, InteractionRow
+from tracer.wire.exchange import Exchange
 
 MAX_NEIGHBOURS = 16
 """How many children are read to find the results of an interaction's calls."""
@@ -69,6 +70,14 @@ class Source(Protocol):
         """The whole record of one interaction."""
         ...
 
+    def interaction(self, key: str) -> InteractionRow:
+        """The row of one interaction."""
+        ...
+
+    def exchanges(self, key: str) -> list[Exchange]:
+        """The exchanges of an interaction, by start, with bodies and chunk times."""
+        ...
+
     def close(self) -> None:
         """Give the connection back."""
         ...
@@ -107,6 +116,23 @@ class Detail:
     """Call id -> the result, as a child brought it back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The interaction that a screen is about, and the others of its conversation."""
+
+    row: InteractionRow
+    family: Sequence[InteractionRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Everything that is known of one interaction."""
+
+    row: InteractionRow
+    record: dict[str, Any] | None
+    exchanges: list[Exchange]
+
+
 class Door:
     """Async reads of one database and project; `close` ends the threads."""
 
@@ -138,6 +164,12 @@ class Door:
     async def detail(self, row: InteractionRow, family: Sequence[InteractionRow]) -> Detail:
         """The record of a row, with the calls its parent made and the results its children brought."""
         return await self._detail.run(lambda source: _detail(source, row, family))
+
+    async def whole(self, key: str) -> Whole:
+        """An interaction as it is now, with its record (None for a ghost) and its exchanges."""
+        return await self._detail.run(
+            lambda source: Whole(source.interaction(key), _record(source, key), source.exchanges(key))
+        )
 
     async def start_watching(self) -> None:
         """From here on `changes` speaks of what is written; only the first call counts."""

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from tracer.store.filters import Filter
 from tracer.store.rows import ConversationRow
-from tui.data import Changes, Detail, Overview
+from tui.data import Changes, Detail, Overview, Subject
 from tui.outline import Branch
 
 
@@ -67,3 +67,18 @@ class ReadFailed(Message):
     """The database could not be read; `text` says why."""
 
     text: str
+
+
+@dataclass
+class Go(Message):
+    """Another screen is wanted: `raw`, `waterfall`, `live`."""
+
+    where: str
+    subject: Subject | None
+
+
+@dataclass
+class Marked(Message):
+    """An interaction was chosen for a comparison: the first waits, the second opens it."""
+
+    subject: Subject

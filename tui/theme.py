@@ -75,6 +75,7 @@ class S:
     money = Style(color="#c9b478")
     cursor = Style(bgcolor=CURSOR)
     cursor_idle = Style(bgcolor=RAISED)
+    found = Style(color=BACKGROUND, bgcolor=AMBER)
     live = Style(color=BACKGROUND, bgcolor=GREEN, bold=True)
     badge = Style(color=BACKGROUND, bgcolor=AMBER, bold=True)
     follow = Style(color=BACKGROUND, bgcolor=BLUE, bold=True)

@@ -12,10 +12,20 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from tracer.store.filters import Filter
-from tui.data import Door
+from tui.data import Door, Subject
 from tui.feed import Feed
 from tui.header import Facts
-from tui.messages import DetailLoaded, ListLoaded, OverviewLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
+from tui.messages import (
+    DetailLoaded,
+    Go,
+    ListLoaded,
+    Marked,
+    OverviewLoaded,
+    PageLoaded,
+    ReadFailed,
+    StoreChanged,
+    TreeLoaded,
+)
 from tui.screens.help import HelpScreen
 from tui.screens.panes import PanesScreen
 from tui.widgets.conversations import ConversationList
@@ -46,6 +56,10 @@ class ConversationsScreen(PanesScreen):
         Binding("escape", "back", "back", show=False),
         Binding("F", "follow", "follow", show=False),
         Binding("t", "thoughts", "thoughts", show=False),
+        Binding("r", "go('raw')", "raw", show=False),
+        Binding("w", "go('waterfall')", "waterfall", show=False),
+        Binding("L", "go('live')", "live", show=False),
+        Binding("d", "mark", "diff", show=False),
         Binding("y", "copy", "copy id", show=False),
         Binding("question_mark", "help", "keys", show=False),
         Binding("q,ctrl+c", "app.quit", "quit", show=False),
@@ -233,6 +247,21 @@ class ConversationsScreen(PanesScreen):
     def action_thoughts(self) -> None:
         """Open or fold every thought."""
         self.say("thoughts open" if self.steps.toggle_thoughts() else "thoughts folded")
+
+    @property
+    def subject(self) -> Subject | None:
+        """The interaction under the tree's cursor."""
+        row = self.outline.chosen
+        return None if row is None else Subject(row, self.outline.family)
+
+    def action_go(self, where: str) -> None:
+        """Another screen, about the interaction under the tree's cursor."""
+        self.post_message(Go(where, self.subject))
+
+    def action_mark(self) -> None:
+        """One of two to compare."""
+        if (subject := self.subject) is not None:
+            self.post_message(Marked(subject))
 
     def action_copy(self) -> None:
         """Hand the id of the interaction to the terminal's clipboard; whether it took it, no terminal says."""

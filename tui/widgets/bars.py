@@ -52,7 +52,7 @@ class PaneTitle(Widget):
         """The title, from the pane as it is now."""
         pane, width = self._pane, self.size.width
         mark, style = ("▌", S.key) if pane.has_focus else (" ", S.muted)
-        left = Strip([Segment(mark, S.focus), Segment(pane.TITLE, style)])
+        left = Strip([Segment(mark, S.focus), Segment(clean(pane.title), style)])
         columns = pane.column_titles(pane.size.width)
         # The columns end where the scrollbar begins.
         left = left.adjust_cell_length(max(left.cell_length, pane.size.width - cell_len(columns)))
@@ -68,6 +68,9 @@ class HintBar(Bar):
             self.say([Segment(" " + clean(said), S.plain)])
             return
         segments: list[Segment] = []
+        room = self.size.width
         for key, does in hints[:8]:
-            segments += [Segment(f" {key} ", S.key), Segment(f"{does} ", S.muted)]
+            room -= cell_len(key) + cell_len(does) + 3
+            if room >= 0 or not self.size.width:
+                segments += [Segment(f" {key} ", S.key), Segment(f"{does} ", S.muted)]
         self.say(segments)

@@ -69,6 +69,7 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self.title = self.TITLE
         self.cursor = 0
         self.total = 0
         self._repeat = 0
@@ -154,6 +155,7 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
         """Lay the rows out for the new width."""
         self._resize_rows()
         self.show_row(self.cursor)
+        self.refresh()  # lines drawn before a scrollbar came are too long now
 
     def on_focus(self) -> None:
         """The cursor row looks different with the keyboard on it."""

@@ -1,0 +1,173 @@
+"""What the screens about one interaction share: bars, panes, the way back, a fresh look while it still runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import Worker
+
+from tracer.errors import StoreError
+from tui.data import Door, Subject, Whole
+from tui.messages import Go, Marked
+from tui.screens.help import HelpScreen
+from tui.text import clean, cut
+from tui.theme import RUNNING, S, glyph
+from tui.widgets.bars import Bar, HintBar, PaneTitle
+from tui.widgets.search_bar import SearchBar
+from tui.widgets.virtual_list import VirtualList
+
+if TYPE_CHECKING:
+    from tracer.store.rows import InteractionRow
+
+LOOK_SECONDS = 0.5
+
+
+class PageScreen(Screen[None]):
+    """A subclass composes `#header`, panes named in `PANES`, a SearchBar and `#hints`, and fills them in `fill`."""
+
+    NAME: ClassVar[str] = ""
+    PANES: ClassVar[tuple[str, ...]] = ()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "pane(1)", "next pane", show=False),
+        Binding("shift+tab", "pane(-1)", "pane before", show=False),
+        Binding("slash", "search", "search", show=False),
+        Binding("n", "again(1)", "next match", show=False),
+        Binding("N", "again(-1)", "match before", show=False),
+        Binding("r", "go('raw')", "raw", show=False),
+        Binding("w", "go('waterfall')", "waterfall", show=False),
+        Binding("L", "go('live')", "live", show=False),
+        Binding("d", "mark", "diff", show=False),
+        Binding("question_mark", "help", "keys", show=False),
+        Binding("escape", "back", "back", show=False),
+        Binding("q,ctrl+c", "app.quit", "quit", show=False),
+    ]
+
+    def __init__(self, door: Door, subject: Subject) -> None:
+        super().__init__()
+        self.door = door
+        self.subject = subject
+        self.whole: Whole | None = None
+        self._said = ""
+        self._words = ""
+
+    def on_mount(self) -> None:
+        """Read the interaction, and again while it runs."""
+        self.load()
+        self.set_interval(LOOK_SECONDS, self._look)
+
+    def load(self) -> None:
+        """Read the interaction, then show it."""
+
+        async def read() -> None:
+            try:
+                whole = await self.door.whole(self.subject.row.key)
+            except StoreError as error:
+                self.say(str(error))
+                return
+            before, self.whole = self.whole, whole
+            await self.fill(whole, same=before is not None)
+            self.say(self._said)
+
+        self.work(read, "whole")
+
+    def work(self, job: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Run a job beside the keys, in place of an older one of its group."""
+        _: Worker[None] = self.run_worker(job, group=group, exclusive=True)
+
+    def _look(self) -> None:
+        if self.whole is not None and running(self.whole.row):
+            self.load()
+
+    async def fill(self, whole: Whole, *, same: bool) -> None:
+        """Show an interaction; `same` says that it is a newer state of the one shown."""
+        raise NotImplementedError
+
+    # Bars.
+
+    @property
+    def pane(self) -> VirtualList:
+        """The pane with the keyboard, else the first."""
+        focused = self.focused
+        return focused if isinstance(focused, VirtualList) else self.query_one(f"#{self.PANES[0]}", VirtualList)
+
+    def facts(self) -> Sequence[Segment]:
+        """What the header says at the right."""
+        return ()
+
+    def say(self, text: str) -> None:
+        """Bring the bars up to date; `text` stands in the footer until the next key."""
+        self._said = text
+        if not self.is_mounted:
+            return
+        row = self.whole.row if self.whole else self.subject.row
+        sign, style = glyph(row.status, row.state, ghost=row.ghost)
+        right = self.facts()
+        room = self.size.width - sum(len(segment.text) for segment in right) - len(self.NAME) - 10
+        left = [Segment(" ◆ ", S.focus), Segment(self.NAME, S.bright), Segment(f"   {sign} ", style)]
+        left.append(Segment(cut(clean(row.prompt or row.id or row.key), room), S.plain))
+        self.query_one("#header", Bar).say(left, right)
+        self.query_one("#hints", HintBar).show(self.pane.HINTS, text)
+        self.query(PaneTitle).refresh()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The bars follow the keyboard."""
+        self.say("")
+
+    # Keys.
+
+    def action_pane(self, step: int) -> None:
+        """The next pane, round and round."""
+        here = self.PANES.index(self.pane.id or self.PANES[0])
+        self.query_one(f"#{self.PANES[(here + step) % len(self.PANES)]}").focus()
+
+    def action_go(self, where: str) -> None:
+        """Another screen about the same interaction."""
+        if where != self.NAME:
+            self.post_message(Go(where, self.subject))
+
+    def action_mark(self) -> None:
+        """One of two to compare."""
+        self.post_message(Marked(self.subject))
+
+    def action_back(self) -> None:
+        """Drop a typed count, else leave."""
+        if not self.pane.take_count():
+            self.dismiss()
+
+    def action_help(self) -> None:
+        """Every key."""
+        self.app.push_screen(HelpScreen())
+
+    def action_search(self) -> None:
+        """Type words to search for."""
+        self.query_one(SearchBar).open("/", "words; lower case matches any", self._words)
+
+    def on_search_bar_entered(self, message: SearchBar.Entered) -> None:
+        """Search for what was typed."""
+        self._words = message.text
+        self._back_to_pane()
+        self.action_again(1)
+
+    def on_search_bar_cancelled(self) -> None:
+        """Back to the pane."""
+        self._back_to_pane()
+
+    def _back_to_pane(self) -> None:
+        self.query_one(f"#{self._searched}").focus()
+
+    @property
+    def _searched(self) -> str:
+        return self.PANES[0]
+
+    def action_again(self, step: int) -> None:
+        """The next place with the words searched for."""
+
+
+def running(row: InteractionRow) -> bool:
+    """Whether more of it may come."""
+    return row.state == "in_flight" or row.status in RUNNING
