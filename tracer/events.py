@@ -1,7 +1,8 @@
 """The common events that every dialect reads into and writes from.
 
 Steps, contents, deltas and usage inside them speak the current API's words (WIRE.md sections 6 to 10), whatever
-the dialect on the wire. Nothing is validated and unknown fields stay where they were.
+the dialect on the wire. Nothing is validated and unknown fields stay where they were. Nobody changes an event once
+it is made; they are not frozen because a stream has thousands, and freezing would take most of the time to make one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ type Json = Any
 type JsonObject = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Snapshot:
     """A whole interaction object, as create, get or cancel answer it."""
 
@@ -24,14 +25,14 @@ class Snapshot:
     """None if the object held no list; `[]` if it held an empty one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InteractionCreated:
     """The stream began: the interaction object without steps."""
 
     fields: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StatusUpdated:
     """The status changed; `extra` holds what else the event said (`usage`, `continuation_token`, ...)."""
 
@@ -40,7 +41,7 @@ class StatusUpdated:
     extra: JsonObject = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepStarted:
     """A step began; `step` may be bare or already hold content."""
 
@@ -48,7 +49,7 @@ class StepStarted:
     step: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepDelta:
     """A piece of a step, in a delta of the current API; `extra` holds what stood beside it (`metadata`)."""
 
@@ -57,7 +58,7 @@ class StepDelta:
     extra: JsonObject = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepStopped:
     """A step is whole; `extra` may hold `usage` (cumulative) and `step_usage`."""
 
@@ -65,7 +66,7 @@ class StepStopped:
     extra: JsonObject = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InteractionEnded:
     """The terminal event: the interaction object; `steps` only if it carried a list."""
 
@@ -73,14 +74,14 @@ class InteractionEnded:
     steps: list[JsonObject] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamFailed:
     """An `error` event, or a bare JSON error line."""
 
     error: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unrecognised:
     """An event that no table knows; kept and counted."""
 

@@ -30,7 +30,7 @@ NAMES: list[DialectName] = ["steps", "outputs", "guide"]
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 arguments = st.dictionaries(words, st.none() | st.booleans() | st.integers() | words | st.lists(words), max_size=3)
 texts = st.builds(lambda text: {"type": "text", "text": text}, words)
-images = st.builds(lambda data: {"type": "image", "data": data, "mime_type": "image/png"}, words)
+images = st.builds(lambda data: {"type": "image", "data": f"iVBORw0KGgo{data}", "mime_type": "image/png"}, words)
 messages = st.builds(
     lambda contents: {"type": "model_output", "content": contents}, st.lists(texts | images, min_size=1, max_size=3)
 )

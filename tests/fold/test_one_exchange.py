@@ -127,17 +127,25 @@ def test_thoughts_calls_and_annotations_of_a_stream() -> None:
     assert record.unknown.fields == []
 
 
-def test_two_pictures_stay_two() -> None:
+def test_pieces_of_a_picture_are_joined_and_pictures_stay_apart() -> None:
     picture = {"type": "image", "mime_type": "image/png"}
     events = [
         {"event_type": "step.start", "index": 0, "step": {"type": "model_output"}},
-        {"event_type": "step.delta", "index": 0, "delta": {**picture, "data": "QU"}},
-        {"event_type": "step.delta", "index": 0, "delta": {"type": "image", "data": "JD"}},
+        {"event_type": "step.delta", "index": 0, "delta": {**picture, "data": "iVBORw0KGgo"}},
         {"event_type": "step.delta", "index": 0, "delta": {**picture, "data": "REVG"}},
+        {"event_type": "step.delta", "index": 0, "delta": {"type": "image", "data": "JD"}},
+        {"event_type": "step.delta", "index": 0, "delta": {**picture, "data": "QUJD"}},
+        {"event_type": "step.delta", "index": 0, "delta": {**picture, "data": "iVBORw0KGgoA"}},
+        {"event_type": "step.delta", "index": 0, "delta": {"type": "image", "uri": "https://example.com/a.png"}},
         {"event_type": "interaction.completed", "interaction": {"id": "v1_a", "status": "completed"}},
     ]
     [step] = wire(fold([exchange(ASK_STREAM, events)]))["output"]
-    assert step["content"] == [{**picture, "data": "QUJD"}, {**picture, "data": "REVG"}]
+    assert step["content"] == [
+        {**picture, "data": "iVBORw0KGgoREVGJD"},
+        {**picture, "data": "QUJD"},
+        {**picture, "data": "iVBORw0KGgoA"},
+        {"type": "image", "uri": "https://example.com/a.png"},
+    ]
 
 
 def test_a_legacy_stream_and_its_body_give_the_same_steps() -> None:
@@ -268,7 +276,8 @@ def test_a_body_that_never_became_whole(outcome: Outcome, state: str) -> None:
     record = fold([exchange(ASK, b'{"id":"v1_a","sta', outcome=outcome, error="connection reset")])
     assert record.state == state
     assert "connection reset" in record.notes
-    assert any("not JSON: 17 bytes kept" in note for note in record.notes)
+    told = "not JSON (Unterminated string starting at character 13): 17 bytes kept"
+    assert f"the response body of the create is {told}" in record.notes
 
 
 def test_no_response_at_all_is_an_error() -> None:
@@ -298,7 +307,11 @@ def test_unknown_fields_and_events_are_kept_and_counted() -> None:
     events[3]["shoe"] = 1
     streamed = fold([exchange(ASK_STREAM, events)])
     assert streamed.unknown.events == ["interaction.renamed"]
-    assert streamed.unknown.fields == ["step.stop.shoe", "steps[].content[].tone"]
+    assert streamed.unknown.fields == ["delta.tone", "step.stop.shoe"]
+    [shoe, renamed] = streamed.unknown.kept
+    assert (shoe.event, shoe.payload) == (4, {"event_type": "step.stop", "index": 0, "shoe": 1})
+    assert (renamed.event, renamed.payload) == (6, {"event_type": "interaction.renamed", "x": 1})
+    assert wire(streamed)["output"][0]["content"] == [{"type": "text", "text": "x", "tone": "warm"}]
     assert isinstance(streamed.output[0], ModelOutput)
 
 
@@ -390,8 +403,12 @@ def test_a_note_says_what_where_and_how_much() -> None:
     built = exchange(ASK_STREAM, [], done=False)
     body = b'data: {"event_type":\n\ndata: 7\n\n'
     record = fold([exchange(ASK_STREAM, body, response_headers=built.response_headers)])
+    where = "the stream of the create: event"
     assert record.notes == [
-        "the event that ends at byte 22 is not JSON: 14 bytes kept",
-        "the event that ends at byte 31 is not an object: 1 bytes kept",
+        f"{where} 1, which ends at byte 22, is not JSON (no value at character 14): 14 bytes kept",
+        f"{where} 2, which ends at byte 31, is JSON, but no object: 1 bytes kept",
     ]
+    misfit = fold([exchange(ASK, answer("v1_a", steps=[{"type": "function_call", "id": "a", "arguments": "x"}]))])
+    assert misfit.notes == ["output[0].arguments is no value for a function_call: 54 bytes kept as they came"]
+    assert wire(misfit)["output"] == [{"type": "function_call", "id": "a", "arguments": "x"}]
     assert record.unknown.events == ["(no name)"]

@@ -30,11 +30,6 @@ class OutputsDialect(TableDialect):
         """A content becomes a `model_output` of its own; the fold joins neighbours."""
         return part if history.is_step(part) else {"type": "model_output", "content": [part]}
 
-    def read_delta(self, delta: JsonObject) -> JsonObject:
-        """Only the annotations' delta has another name."""
-        current = DELTA_NAMES.get(str(delta.get("type")))
-        return {**delta, "type": current} if current else delta
-
     def write_list(self, steps: list[JsonObject]) -> list[JsonObject]:
         """The contents of messages and the other steps in one list."""
         return history.flatten(steps)

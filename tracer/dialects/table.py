@@ -6,7 +6,7 @@ from typing import Literal
 
 from tracer.dialects import history
 from tracer.dialects.base import DialectName, StreamWriter
-from tracer.dialects.words import EVENT_NAMES, STATUSES, TERMINAL_STATUSES, USAGE_NAMES, Kind
+from tracer.dialects.words import DELTA_NAMES, EVENT_NAMES, STATUSES, TERMINAL_STATUSES, USAGE_NAMES, Kind
 from tracer.events import (
     InteractionCreated,
     InteractionEnded,
@@ -132,8 +132,9 @@ class TableDialect:
         return part
 
     def read_delta(self, delta: JsonObject) -> JsonObject:
-        """A delta in the current API's words."""
-        return delta
+        """A delta in the current API's words. Only that of annotations ever had another name."""
+        kind = delta.get("type")
+        return {**delta, "type": DELTA_NAMES[kind]} if type(kind) is str and kind in DELTA_NAMES else delta
 
     def write_list(self, steps: list[JsonObject]) -> list[JsonObject]:
         """Steps as the list of an interaction object."""

@@ -6,6 +6,7 @@ Cost and links stay null; `normalize` adds the former, the store the latter.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +25,11 @@ from tracer.records.interaction import (
     Hop,
     Interaction,
     InteractionError,
+    Kept,
     State,
     Unknown,
 )
-from tracer.records.steps import parse_step
+from tracer.records.steps import Step, read_step
 from tracer.wire.exchange import Exchange, Outcome
 from tracer.wire.routes import is_service_host
 
@@ -52,7 +54,7 @@ def fold(exchanges: Sequence[Exchange]) -> Interaction:
 
 def understand(exchanges: Sequence[Exchange]) -> Folded:
     """`fold`, with what pricing needs."""
-    ordered = sorted(exchanges, key=lambda exchange: (exchange.started_at_us, exchange.key))
+    ordered = sorted(_each_once(exchanges), key=lambda exchange: (exchange.started_at_us, exchange.key))
     readings = [read(exchange) for exchange in ordered]
     hops = turn.arrange(readings)
     sightings = [hop.sightings() for hop in hops]
@@ -64,6 +66,7 @@ def understand(exchanges: Sequence[Exchange]) -> Folded:
     status = next((found for told in reversed(sightings) if (found := turn.status(told))), None)
     told = _Told([sighting for some in sightings for sighting in some])
     first = ordered[0]
+    notes = [note for reading in readings for note in reading.notes]
     record = Interaction(
         key=first.key,
         id=next((found for hop in reversed(hops) if (found := hop.interaction_id())), None),
@@ -82,8 +85,9 @@ def understand(exchanges: Sequence[Exchange]) -> Folded:
         background=_flag(request.get("background"), told.get("background"), default=False),
         store=_flag(request.get("store"), told.get("store"), default=True),
         request={name: value for name, value in request.items() if name != "input"},
-        input=[parse_step(step) for step in asked],
-        output=[parse_step(step) for step in output],
+        response=told.response(),
+        input=_typed("input", asked, notes),
+        output=_typed("output", output, notes),
         output_text=_output_text(output),
         schema_ok=_schema_ok(request, output, status),
         usage=used,
@@ -93,8 +97,8 @@ def understand(exchanges: Sequence[Exchange]) -> Folded:
         hops=_hop_list(hops, sightings),
         polls=sum(reading.operation == "get" for reading in readings),
         retries=sum(max(len(hop.attempts) - 1, 0) for hop in hops),
-        unknown=_unknown(readings, output),
-        notes=list(dict.fromkeys(note for reading in readings for note in reading.notes)),
+        unknown=_unknown(readings),
+        notes=list(dict.fromkeys(notes)),
     )
     return Folded(record, told.text("service_tier") or _text(request.get("service_tier")))
 
@@ -112,6 +116,11 @@ class _Told:
 
     def text(self, name: str) -> str | None:
         return _text(self._fields.get(name))
+
+    def response(self) -> JsonObject:
+        usage = self._fields.get("usage")
+        typed = {"input", "usage"} if usage is None or not unknown.in_body({"usage": usage}) else {"input"}
+        return {name: value for name, value in self._fields.items() if name not in typed}
 
 
 def _first(values: Any) -> str | None:
@@ -187,16 +196,20 @@ def _state(readings: Sequence[Reading], last: _Hop) -> State:
 def _error(last: _Hop, sightings: Sequence[Sighting], state: State, status: str | None) -> InteractionError | None:
     deciding = [voice for voice in last.voices if voice.operation in ("create", "resume")]
     for voice in deciding[-1:]:
-        if voice.error is not None:
-            return voice.error
-        if voice.stream is not None and voice.stream.failure is not None:
-            return failure.from_object(voice.stream.failure) or InteractionError()
+        if (found := voice.error or _stream_error(voice)) is not None:
+            return found
     for told in reversed(sightings):
         if (found := failure.from_interaction(told.fields)) is not None:
             return found
     if last.later and not is_terminal(status) and last.later[-1].error is not None:
         return last.later[-1].error
     return None
+
+
+def _stream_error(reading: Reading) -> InteractionError | None:
+    if reading.stream is None or reading.stream.failure is None:
+        return None
+    return failure.from_object(reading.stream.failure) or InteractionError()
 
 
 def _output_text(output: Sequence[JsonObject]) -> str | None:
@@ -229,6 +242,7 @@ def _summaries(readings: Sequence[Reading], hops: Sequence[_Hop]) -> list[Exchan
             started_at=rfc3339(reading.exchange.started_at_us),
             duration_ms=milliseconds(reading.exchange.ended_at_us),
             attempt=attempts.get(id(reading), 1),
+            error=reading.error or _stream_error(reading),
         )
         for reading in readings
     ]
@@ -244,7 +258,40 @@ def _hop_list(hops: Sequence[_Hop], sightings: Sequence[Sequence[Sighting]]) -> 
     ]
 
 
-def _unknown(readings: Sequence[Reading], output: Sequence[JsonObject]) -> Unknown:
-    fields = unknown.in_steps(output).union(*(reading.unknown_fields for reading in readings))
-    events = {name: None for reading in readings if reading.stream for name in reading.stream.unknown_events}
-    return Unknown(fields=sorted(fields), events=sorted(events))
+def _unknown(readings: Sequence[Reading]) -> Unknown:
+    streams = [(reading.exchange.key, reading.stream) for reading in readings if reading.stream]
+    return Unknown(
+        fields=sorted(set[str]().union(*(reading.unknown_fields for reading in readings))),
+        events=sorted({name for _, stream in streams for name in stream.unknown_events}),
+        kept=[
+            Kept(exchange=key, event=number, payload=payload)
+            for key, stream in streams
+            for number, payload in stream.kept
+        ],
+    )
+
+
+def _each_once(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    # The same exchange may be there twice, once as far as it had come earlier.
+    once: dict[str, Exchange] = {}
+    for exchange in exchanges:
+        before = once.get(exchange.key)
+        if before is None or _progress(exchange) > _progress(before):
+            once[exchange.key] = exchange
+    return list(once.values())
+
+
+def _progress(exchange: Exchange) -> tuple[bool, int, int, int, str]:
+    over = exchange.outcome is not Outcome.OPEN
+    return over, len(exchange.response_body), len(exchange.chunks), exchange.ended_at_us or -1, repr(exchange.notes)
+
+
+def _typed(where: str, steps: Sequence[JsonObject], notes: list[str]) -> list[Step]:
+    typed: list[Step] = []
+    for place, value in enumerate(steps):
+        step, misfit = read_step(value)
+        if misfit is not None:
+            size = len(json.dumps(value))
+            notes.append(f"{where}[{place}]{misfit} is no value for a {step.type}: {size} bytes kept as they came")
+        typed.append(step)
+    return typed

@@ -11,18 +11,28 @@ from tracer.dialects.outputs import parse_arguments
 from tracer.dialects.words import CALL_AND_RESULT_STEPS, MEDIA
 from tracer.events import Json, JsonObject
 
+_FILE_STARTS = (
+    *("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk0", "SUkq", "TU0AKg"),  # PNG, JPEG, GIF, WebP and WAV, BMP, TIFF
+    *("JVBERi0", "SUQz", "T2dnUw", "GkXfo", "ZkxhQ"),  # PDF, MP3, Ogg, WebM, FLAC
+)
+"""How the base64 of media files begins."""
+
 
 class Assembly:
     """The parts of one stream by index. Events of resumed streams are fed as if there had been no break."""
 
     def __init__(self) -> None:
         self._parts: dict[int, _Part] = {}
+        self._before: list[dict[int, _Part]] = []
         self._latest = 0
 
     def start(self, index: int, step: JsonObject) -> None:
-        """A start event; a second one for the same index begins the part anew."""
+        """A start event; one for an index that was there already begins a further part, behind all the others."""
         if index < 0:
             index = max(self._parts, default=-1) + 1
+        if index in self._parts:
+            self._before.append(self._parts)
+            self._parts = {}
         self._latest = index
         self._parts[index] = _Part(step)
 
@@ -30,58 +40,95 @@ class Assembly:
         """A delta; one whose start event was lost opens a part that fits it."""
         if index < 0:
             index = self._latest
-        part = self._parts.get(index)
         kind = delta.get("type")
+        part = self._parts.get(index) or self._part(index)
         if part is None:
             part = self._parts[index] = _Part({"type": _step_for(kind)})
         self._latest = index
-        _APPLY.get(kind if isinstance(kind, str) else "", _apply_other)(part, delta)
+        if kind == "text" and len(delta) == 2 and part.is_open("text") and type(text := delta.get("text")) is str:
+            part.add(text)
+        else:
+            _APPLY.get(kind if isinstance(kind, str) else "", _apply_other)(part, delta)
+
+    def stop(self, index: int, step_usage: JsonObject | None) -> None:
+        """A stop event; what the step alone used stays with it."""
+        part = self._part(self._latest if index < 0 else index)
+        if part is not None and step_usage is not None:
+            part.step["step_usage"] = step_usage
 
     def steps(self) -> list[JsonObject]:
         """The steps so far, in order of their index."""
-        return [self._parts[index].finished() for index in sorted(self._parts)]
+        return [parts[index].finished() for parts in [*self._before, self._parts] for index in sorted(parts)]
+
+    def _part(self, index: int) -> _Part | None:
+        if index in self._parts or not self._before:
+            return self._parts.get(index)
+        return self._before[-1].get(index)
 
 
 class _Part:
     """A step under construction; pieces of the open content are joined when another one opens or the part ends."""
 
-    __slots__ = ("_field", "_open", "_pieces", "arguments", "step")
+    __slots__ = ("_continued", "_field", "_open", "_pieces", "arguments", "step")
 
     def __init__(self, step: JsonObject) -> None:
         self.step = dict(step)
         self.arguments: list[str] = []
         self._open: JsonObject | None = None
         self._field = "text"
+        self._continued = False
         self._pieces: list[str] = []
-        if self.step.get("type") == "model_output" and isinstance(self.step.get("content"), list):
-            self.step["content"] = [dict(item) if isinstance(item, dict) else item for item in self.step["content"]]
-            last = self.step["content"][-1] if self.step["content"] else None
-            if isinstance(last, dict):
-                self._open, self._field = last, _pieces_of(last.get("type"))
+        # What grows is our own; the event keeps what it brought.
+        if isinstance(self.step.get("summary"), list):
+            self.step["summary"] = list(self.step["summary"])
+        if self.step.get("type") == "model_output" and self.step.get("content") is not None:
+            self.step["content"] = held = [_own(item) for item in _as_list(self.step["content"])]
+            if held and isinstance(held[-1], dict):
+                self._open, self._field = held[-1], _pieces_of(held[-1].get("type"))
 
     def content(self, kind: str, *, anew: bool = False) -> JsonObject:
         """The open content if it is of this type, else a new one."""
         if self._open is not None and self._open.get("type") == kind and not anew:
             return self._open
         self.flush()
-        held = self.step.get("content")
-        if isinstance(held, str):
-            held = [{"type": "text", "text": held}]
-        if not isinstance(held, list):
-            held = []
-        self.step["content"] = held
+        self.step["content"] = held = _as_list(self.step.get("content"))
         self._open = {"type": kind}
-        self._field = _pieces_of(kind)
+        self._field, self._continued = _pieces_of(kind), False
         held.append(self._open)
         return self._open
 
-    def has_pieces(self) -> bool:
-        """Whether the open content holds any of its payload yet."""
-        return bool(self._pieces) or bool(self._open and (self._open.get(self._field) or self._open.get("uri")))
+    def is_open(self, kind: str) -> bool:
+        """Whether a content of this type is open."""
+        return self._open is not None and self._open.get("type") == kind
+
+    def is_another(self, delta: JsonObject) -> bool:
+        """Whether a delta of the open content's type begins another content rather than continues this one.
+
+        Pieces of base64 are appended, also where each says its media type again. It is another picture if it names
+        a file or another media type, if only first pieces name one here, if the data before came to an end, or if
+        its own begins like a file does.
+        """
+        held = self._open or {}
+        before = self._pieces[-1] if self._pieces else held.get(self._field)
+        if not before and not held.get("uri"):
+            return False
+        if "uri" in delta or delta.get("mime_type", held.get("mime_type")) != held.get("mime_type"):
+            return True
+        if self._continued and "mime_type" in delta:
+            return True
+        ended = isinstance(before, str) and before.endswith("=")
+        return ended or str(delta.get("data")).startswith(_FILE_STARTS)
 
     def add(self, piece: str) -> None:
         """A piece of the open content's text or data."""
         self._pieces.append(piece)
+
+    def add_data(self, delta: JsonObject) -> None:
+        """A piece of the open content's data, if the delta brings one."""
+        data = delta.get("data")
+        if isinstance(data, str):
+            self._pieces.append(data)
+            self._continued = "mime_type" not in delta
 
     def flush(self) -> None:
         """Join what was collected for the open content."""
@@ -96,7 +143,22 @@ class _Part:
         if self.arguments:
             arguments = parse_arguments("".join(self.arguments))
             return {**self.step, "arguments": arguments}
-        return dict(self.step)
+        return self.step
+
+
+def _as_list(held: Json) -> list[Json]:
+    if held is None:
+        return []
+    if isinstance(held, list):
+        return held
+    return [{"type": "text", "text": held} if isinstance(held, str) else held]
+
+
+def _own(content: Json) -> Json:
+    if not isinstance(content, dict):
+        return content
+    annotations = content.get("annotations")
+    return {**content, "annotations": list(annotations)} if isinstance(annotations, list) else dict(content)
 
 
 def _pieces_of(kind: Json) -> str:
@@ -118,59 +180,69 @@ def _apply_text(part: _Part, delta: JsonObject) -> None:
         part.add(text)
     if len(delta) > 2:
         _annotate(content, delta)
-        content.update({name: value for name, value in delta.items() if name not in ("type", "text", "annotations")})
+        _add(content, delta, "text", "annotations")
 
 
 def _apply_media(part: _Part, delta: JsonObject) -> None:
     kind = str(delta["type"])
-    # A delta that says its media type again, or names a file, is another picture and not the rest of the last one.
-    anew = part.has_pieces() and ("mime_type" in delta or "uri" in delta)
-    content = part.content(kind, anew=anew)
-    data = delta.get("data")
-    if isinstance(data, str):
-        part.add(data)
-    content.update({name: value for name, value in delta.items() if name not in ("type", "data")})
+    content = part.content(kind, anew=part.is_open(kind) and part.is_another(delta))
+    part.add_data(delta)
+    _add(content, delta, "data")
 
 
 def _apply_annotations(part: _Part, delta: JsonObject) -> None:
-    _annotate(part.content("text"), delta)
+    content = part.content("text")
+    _annotate(content, delta)
+    _add(content, delta, "annotations")
 
 
 def _annotate(content: JsonObject, delta: JsonObject) -> None:
-    added = delta.get("annotations")
-    if isinstance(added, list):
-        held = content.get("annotations")
-        content["annotations"] = [*(held if isinstance(held, list) else []), *added]
+    if delta.get("annotations") is not None:
+        content["annotations"] = held = _as_list(content.get("annotations"))
+        held.extend(_as_list(delta["annotations"]))
 
 
 def _apply_summary(part: _Part, delta: JsonObject) -> None:
-    held = part.step.get("summary")
-    content = delta.get("content")
-    if content is not None:
-        added = content if isinstance(content, list) else [content]
-        part.step["summary"] = [*(held if isinstance(held, list) else []), *added]
+    if delta.get("content") is not None:
+        part.step["summary"] = held = _as_list(part.step.get("summary"))
+        held.extend(_as_list(delta["content"]))
+    _add(part.step, delta, "content")
 
 
 def _apply_signature(part: _Part, delta: JsonObject) -> None:
-    # The service may send an empty signature first and the value later.
-    signature = delta.get("signature")
-    if signature or "signature" not in part.step:
-        part.step["signature"] = signature
+    _sign(part.step, delta.get("signature"))
+    _add(part.step, delta, "signature")
+
+
+def _sign(step: JsonObject, signature: Json) -> None:
+    # The service may send an empty signature first and the value later. Of several the last one is the step's,
+    # as for the SDKs; all of them stand beside it.
+    before = step.get("signature")
+    if before and signature and before != signature:
+        step["signatures"] = held = _as_list(step.get("signatures")) or [before]
+        held.append(signature)
+    if signature or "signature" not in step:
+        step["signature"] = signature
 
 
 def _apply_arguments(part: _Part, delta: JsonObject) -> None:
-    fragment = delta.get("arguments", delta.get("partial_arguments"))
+    fragment = delta.get("arguments")
+    if fragment is None:
+        fragment = delta.get("partial_arguments")
     if isinstance(fragment, str):
         part.arguments.append(fragment)
     elif fragment is not None:
         part.step["arguments"] = fragment
+    if len(delta) > 2:
+        _add(part.step, delta, "arguments", "partial_arguments")
 
 
 def _apply_fields(part: _Part, delta: JsonObject) -> None:
     for name, value in delta.items():
-        if name == "type" or (name == "signature" and not value and part.step.get("signature")):
-            continue
-        part.step[name] = value
+        if name == "signature":
+            _sign(part.step, value)
+        elif name != "type":
+            part.step[name] = value
 
 
 def _apply_other(part: _Part, delta: JsonObject) -> None:
@@ -179,8 +251,23 @@ def _apply_other(part: _Part, delta: JsonObject) -> None:
     elif part.step.get("type") == "model_output":
         part.content(str(delta.get("type")), anew=True).update(delta)
     else:
-        for name, value in delta.items():
-            part.step.setdefault(name, value)
+        _keep_whole(part.step, delta)
+
+
+def _add(target: JsonObject, delta: JsonObject, *taken: str) -> None:
+    # What else a delta says becomes part of what it speaks of. A field that is there already is not overwritten
+    # by another value: then the delta is kept whole.
+    for name, value in delta.items():
+        if name == "type" or name in taken:
+            continue
+        if target.setdefault(name, value) != value:
+            _keep_whole(target, delta)
+            return
+
+
+def _keep_whole(target: JsonObject, delta: JsonObject) -> None:
+    target["deltas"] = held = _as_list(target.get("deltas"))
+    held.append(delta)
 
 
 _APPLY: dict[str, Callable[[_Part, JsonObject], None]] = {

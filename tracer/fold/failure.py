@@ -20,7 +20,7 @@ def from_http(status: int, body: bytes) -> InteractionError:
     if isinstance(value, list) and value:
         value = value[0]
     if isinstance(value, dict):
-        found = from_object(value.get("error", value))
+        found = from_object(value.get("error", value), beside=value if "error" in value else {})
         if found is not None:
             return found.model_copy(update={"http_status": status})
     if isinstance(value, Unparsed):
@@ -28,20 +28,30 @@ def from_http(status: int, body: bytes) -> InteractionError:
     return InteractionError(http_status=status)
 
 
-def from_object(error: Json) -> InteractionError | None:
-    """The error of an `error` event, of `errors[]` or of the guide's `error`; None if there is nothing in it."""
+def from_object(error: Json, beside: JsonObject | None = None) -> InteractionError | None:
+    """The error of an `error` event, of `errors[]` or of the guide's `error`; None if there is nothing in it.
+
+    `beside` is the object that it stood in, whose other fields are kept too.
+    """
+    others = {name: value for name, value in (beside or {}).items() if name != "error"}
     if isinstance(error, str) and error:
-        return InteractionError(message=error)
+        return InteractionError(message=error, details=others or None)
     if not isinstance(error, dict):
         return None
-    code, message = error.get("code"), error.get("message")
-    if not isinstance(code, str | int) or isinstance(code, bool):
-        code = error.get("status")
+    word, message = error.get("code"), error.get("message")
+    code = _code(word)
     known = InteractionError(
-        code=code if isinstance(code, str | int) and not isinstance(code, bool) else None,
+        code=_code(error.get("status")) if code is None else code,
         message=message if isinstance(message, str) else None,
     )
-    return known if known.code is not None or known.message is not None else None
+    taken = {"code": known.code, "message": known.message}
+    rest = {name: value for name, value in error.items() if value is not None and taken.get(name) != value}
+    known.details = {**others, **rest} or None
+    return known if known != InteractionError() else None
+
+
+def _code(value: Json) -> str | int | None:
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def from_interaction(fields: JsonObject) -> InteractionError | None:

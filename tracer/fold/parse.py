@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,13 @@ from tracer.events import Json
 
 MAX_DEPTH = 100
 """Deeper values can be parsed here but not by everything they are handed to."""
+MAX_BYTES = 128 * 1024 * 1024
+MAX_VALUES = 1_000_000
+"""Parsed, small values take up to thirty times their bytes; the limit is what keeps memory in proportion."""
+
+# A tab or line feed inside a string is no reason to lose a body; some recordings have them.
+_DECODER = json.JSONDecoder(strict=False)
+_scan: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +28,44 @@ class Unparsed:
 
 
 def load(data: bytes | str) -> Json | Unparsed:
-    """The JSON value, free of lone surrogates and at most `MAX_DEPTH` levels deep."""
+    """The JSON value, free of lone surrogates; of bounded size, depth and number of values."""
+    if len(data) > MAX_BYTES:
+        return Unparsed(f"JSON of more than {MAX_BYTES} bytes")
+    text = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
+    if len(text) > MAX_VALUES and weight(text) > MAX_VALUES:
+        return Unparsed(f"JSON of more than {MAX_VALUES} values")
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return Unparsed("not JSON")
-    if len(data) > MAX_DEPTH and _brackets(data) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        value, end = _scan(text, 0)
+        if end != len(text):
+            value = _DECODER.decode(text)
+    except StopIteration as stop:
+        return _load_padded(text, stop.value)
+    except json.JSONDecodeError as error:
+        return Unparsed(f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos})")
+    except ValueError:
+        return Unparsed("not JSON (a number is too long)")
+    except RecursionError:
         return Unparsed(f"JSON nested deeper than {MAX_DEPTH} levels")
-    escapes = (b"\\ud" in data or b"\\uD" in data) if isinstance(data, bytes) else ("\\ud" in data or "\\uD" in data)
-    return _storable(value) if escapes else value
+    return _usable(value, text)
 
 
-def _brackets(data: bytes | str) -> int:
-    return data.count(b"{") + data.count(b"[") if isinstance(data, bytes) else data.count("{") + data.count("[")
+def weight(text: str) -> int:
+    """How many values a text can hold at most, but for one."""
+    return text.count(",") + text.count("{") + text.count("[")
+
+
+def _load_padded(text: str, place: int) -> Json | Unparsed:
+    # The scanner says no more than that no value begins there; at the beginning it may be white space.
+    stripped = text.lstrip(" \t\r\n") if place == 0 else text
+    if not stripped:
+        return Unparsed("not JSON (it is empty)")
+    return load(stripped) if len(stripped) < len(text) else Unparsed(f"not JSON (no value at character {place})")
+
+
+def _usable(value: Any, text: str) -> Json | Unparsed:
+    if len(text) > MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        return Unparsed(f"JSON nested deeper than {MAX_DEPTH} levels")
+    return _storable(value) if "\\ud" in text or "\\uD" in text else value
 
 
 def _depth(value: Any) -> int:

@@ -16,6 +16,8 @@ from tracer.wire import routes
 from tracer.wire.exchange import Exchange, Outcome
 from tracer.wire.routes import Operation
 
+_OWN_WORDS = frozenset({"id", "object", "status", "steps", "outputs", "event_type"})
+"""Fields that an interaction object has and a mere error body does not."""
 _STREAM_STARTS = (b"event:", b"data:", b":", b"id:", b"retry:")
 
 
@@ -47,7 +49,7 @@ class Reading:
     body: Snapshot | None = None
     stream: Stream | None = None
     error: InteractionError | None = None
-    """Of an HTTP error or of the transport."""
+    """Of an HTTP error, of an error body, or of the transport."""
     dialects: list[DialectName] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
     """What was told of the interaction, in order of time."""
@@ -69,7 +71,7 @@ class Reading:
     def state(self) -> State:
         """How the transport fared. A stream is complete with its terminal event, whatever came after."""
         exchange = self.exchange
-        if exchange.status is not None and exchange.status >= 400:
+        if self.error is not None:
             return "in_flight" if exchange.outcome is Outcome.OPEN else "error"
         if self.stream is not None and self.stream.failure is not None:
             return "error"
@@ -102,10 +104,10 @@ def read(exchange: Exchange) -> Reading:
     if exchange.status is not None and exchange.status >= 400:
         reading.error = failure.from_http(exchange.status, exchange.response_body)
     elif _is_stream(exchange):
-        reading.stream = read_stream(exchange.response_body, exchange.chunks)
-        reading.dialects = reading.stream.dialects
-        reading.unknown_fields |= reading.stream.unknown_fields
-        reading.notes += reading.stream.notes
+        reading.stream = stream = read_stream(exchange.response_body, exchange.chunks)
+        reading.dialects = stream.dialects
+        reading.unknown_fields |= stream.unknown_fields
+        reading.notes += [f"the stream of the {reading.operation}: {note}" for note in stream.notes]
     elif exchange.response_body:
         _read_body(reading)
     elif exchange.outcome is Outcome.FAILED:
@@ -114,8 +116,6 @@ def read(exchange: Exchange) -> Reading:
         # Clients hang up right after the end marker; what the transport says then is no news.
         reading.notes.append(exchange.error)
     reading.sightings = _sightings(reading)
-    for sighting in reading.sightings:
-        reading.unknown_fields |= unknown.in_interaction(sighting.fields)
     return reading
 
 
@@ -147,6 +147,8 @@ def _read_request(reading: Reading) -> None:
     value = load(data)
     if isinstance(value, dict):
         reading.request = value
+        if reading.operation == "create":
+            reading.unknown_fields |= unknown.in_request(value)
     else:
         why = value.reason if isinstance(value, Unparsed) else "JSON, but no object"
         reading.notes.append(f"the request body of the {reading.operation} is {why}: {len(data)} bytes kept")
@@ -163,9 +165,15 @@ def _read_body(reading: Reading) -> None:
             size = len(exchange.response_body)
             reading.notes.append(f"the response body of the {reading.operation} is {why}: {size} bytes kept")
         return
+    error = failure.from_object(value.get("error"), beside=value)
+    if error is not None and _OWN_WORDS.isdisjoint(value):
+        # Gateways were seen to answer 200 with an error.
+        reading.error = error.model_copy(update={"http_status": exchange.status})
+        return
     dialect = detect(value)
     reading.dialects = [] if dialect == "unknown" else [dialect]
     reading.body = reader(dialect).read_body(value)
+    reading.unknown_fields |= unknown.in_body(value)
 
 
 def _sightings(reading: Reading) -> list[Sighting]:

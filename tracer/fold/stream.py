@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -10,20 +9,43 @@ from typing import NamedTuple
 
 from tracer.dialects import DialectName, detect, reader
 from tracer.dialects.table import error_of
-from tracer.dialects.words import DELTA_FIELDS, EVENT_FIELDS, KNOWN_DELTAS, LOOSE_DELTAS, TERMINAL_STATUSES
+from tracer.dialects.words import TERMINAL_STATUSES, Kind
 from tracer.errors import WireError
 from tracer.events import (
+    InteractionCreated,
     InteractionEnded,
+    Json,
     JsonObject,
     StatusUpdated,
     StepDelta,
+    StepStarted,
+    StepStopped,
     StreamEvent,
     StreamFailed,
     Unrecognised,
 )
-from tracer.fold.parse import Unparsed, load
+from tracer.fold import unknown
+from tracer.fold.parse import MAX_VALUES, Unparsed, load, weight
+from tracer.wire import sse
 from tracer.wire.exchange import Chunk
-from tracer.wire.sse import DONE, ServerSentEvent, SseParser
+from tracer.wire.sse import ServerSentEvent
+
+MAX_EVENTS = 100_000
+"""Fifty times what a long answer has; a longer stream is read that far."""
+MAX_KEPT = 1_000
+MAX_NOTES = 50
+_LONGEST_TEXT = 2_000
+_KINDS: dict[type, Kind] = {
+    InteractionCreated: "created",
+    StatusUpdated: "status",
+    StepStarted: "started",
+    StepDelta: "delta",
+    StepStopped: "stopped",
+    InteractionEnded: "ended",
+    StreamFailed: "failed",
+}
+_LOOSE = {"text": "text", "arguments_delta": "arguments", "thought_signature": "signature"}
+_BARE_DELTA = frozenset({"event_type", "event_id", "index", "delta"})
 
 
 class Timed(NamedTuple):
@@ -42,55 +64,80 @@ class Stream:
     """What one event stream said."""
 
     events: list[Timed] = field(default_factory=list)
-    done: bool = False
-    """The end marker was seen."""
     ended: bool = False
     """A terminal event was seen: the interaction's end, a terminal status, or an error."""
     failure: JsonObject | None = None
     dialects: list[DialectName] = field(default_factory=list)
     unknown_fields: set[str] = field(default_factory=set)
     unknown_events: dict[str, None] = field(default_factory=dict)
+    kept: list[tuple[int, Json]] = field(default_factory=list)
+    """What has no place in the record otherwise, with the number of its event, from 1."""
     notes: list[str] = field(default_factory=list)
+    values: int = 0
 
 
 def read_stream(body: bytes, chunks: Sequence[Chunk]) -> Stream:
     """The events of a body in server-sent framing, or with one JSON object a line. Never raises."""
     stream = Stream()
-    parser = SseParser()
-    try:
-        found = [*parser.feed(body), *parser.close()]
-    except WireError as error:
-        stream.notes.append(str(error))
-        return stream
     ends = list(accumulate(chunk.size for chunk in chunks))
-    for sent in found:
-        at_us = chunks[min(bisect_left(ends, sent.end), len(chunks) - 1)].at_us if chunks else None
-        _take(stream, sent, at_us)
+    place, last = 0, len(chunks) - 1
+    try:
+        for sent in sse.events(body):
+            while place < last and ends[place] < sent.end:
+                place += 1
+            if not _take(stream, sent, chunks[place].at_us if chunks else None):
+                rest = len(body) - sent.end
+                stream.notes.append(f"the stream was read up to event {len(stream.events)}: {rest} bytes more are kept")
+                break
+    except WireError as error:
+        number = len(stream.events) + 1
+        stream.notes.append(f"event {number}: {error}; {len(body)} bytes kept")
+    if len(stream.kept) > MAX_KEPT:
+        last_kept = stream.kept.pop()[0]
+        stream.notes.append(f"from event {last_kept} on, what no table knows is counted only; its bytes are kept")
+    if (more := len(stream.notes) - MAX_NOTES) > 0:
+        stream.notes[MAX_NOTES:] = [f"{more} more notes of the same stream were left out"]
     return stream
 
 
-def _take(stream: Stream, sent: ServerSentEvent, at_us: int | None) -> None:
-    if sent.data.strip() == DONE:
-        stream.done = True
-        return
-    payload = load(sent.data)
+def _take(stream: Stream, sent: ServerSentEvent, at_us: int | None) -> bool:
+    data = sent.data
+    if data == sse.DONE or (len(data) < 20 and data.strip() == sse.DONE):
+        return True
+    stream.values += weight(data)
+    if len(stream.events) >= MAX_EVENTS or stream.values > MAX_VALUES:
+        return False
+    payload = load(data)
     if not isinstance(payload, dict):
-        reason = payload.reason if isinstance(payload, Unparsed) else "not an object"
-        size = len(sent.data.encode("utf-8", "replace"))
-        stream.notes.append(f"the event that ends at byte {sent.end} is {reason}: {size} bytes kept")
-        stream.unknown_events[sent.name or "(no name)"] = None
-        stream.events.append(Timed(Unrecognised(sent.name, sent.data), at_us, None, None))
-        return
+        _keep_unread(stream, sent, payload, at_us)
+        return True
     event = _read(stream, sent, payload)
     event_id = payload.get("event_id")
     usage = _running_usage(payload) if "usage" in payload or "metadata" in payload else None
-    stream.events.append(Timed(event, at_us, event_id if isinstance(event_id, str) else None, usage))
+    stream.events.append(Timed(event, at_us, event_id if isinstance(event_id, str) and event_id else None, usage))
+    return True
+
+
+def _keep_unread(stream: Stream, sent: ServerSentEvent, payload: Json, at_us: int | None) -> None:
+    number = len(stream.events) + 1
+    reason = payload.reason if isinstance(payload, Unparsed) else "JSON, but no object"
+    size = len(sent.data.encode("utf-8", "replace"))
+    stream.notes.append(f"event {number}, which ends at byte {sent.end}, is {reason}: {size} bytes kept")
+    stream.unknown_events[sent.name or "(no name)"] = None
+    _keep(stream, number, sent.data[:_LONGEST_TEXT] if isinstance(payload, Unparsed) else payload)
+    stream.events.append(Timed(Unrecognised(sent.name, sent.data[:_LONGEST_TEXT]), at_us, None, None))
+
+
+def _keep(stream: Stream, number: int, payload: Json) -> None:
+    if len(stream.kept) <= MAX_KEPT:
+        stream.kept.append((number, payload))
 
 
 def _read(stream: Stream, sent: ServerSentEvent, payload: JsonObject) -> StreamEvent:
     if "event_type" not in payload:
         if sent.bare and "error" in payload:
-            stream.notes.append("an error stood in the stream as a bare line, which clients ignore")
+            number = len(stream.events) + 1
+            stream.notes.append(f"event {number} is an error in a bare line of the stream, which clients ignore")
             return _failed(stream, StreamFailed(error_of(payload)))
         if sent.name is not None:
             payload = {"event_type": sent.name, **payload}
@@ -98,35 +145,32 @@ def _read(stream: Stream, sent: ServerSentEvent, payload: JsonObject) -> StreamE
     if dialect != "unknown" and dialect not in stream.dialects:
         stream.dialects.append(dialect)
     event = reader(dialect).read_event(payload)
-    if not payload.keys() <= EVENT_FIELDS and not isinstance(event, Unrecognised):
-        stream.unknown_fields.update(f"{payload['event_type']}.{name}" for name in payload.keys() - EVENT_FIELDS)
-    match event:
-        case StepDelta():
-            _check_delta(stream, event.delta)
-        case InteractionEnded():
-            stream.ended = True
-        case StatusUpdated() if event.status in TERMINAL_STATUSES:
-            stream.ended = True
-        case StreamFailed():
-            return _failed(stream, event)
-        case Unrecognised():
-            stream.unknown_events[event.name or "(no name)"] = None
-        case _:
-            pass
+    if type(event) is StepDelta and _is_plain(event.delta, payload):
+        return event
+    if isinstance(event, Unrecognised):
+        stream.unknown_events[event.name or "(no name)"] = None
+        _keep(stream, len(stream.events) + 1, payload)
+        return event
+    found, homeless = unknown.in_event(_KINDS[type(event)], payload)
+    stream.unknown_fields |= found
+    if homeless is not None:
+        _keep(stream, len(stream.events) + 1, homeless)
+    if isinstance(event, StreamFailed):
+        return _failed(stream, event)
+    if isinstance(event, InteractionEnded) or (isinstance(event, StatusUpdated) and event.status in TERMINAL_STATUSES):
+        stream.ended = True
     return event
+
+
+def _is_plain(delta: JsonObject, payload: JsonObject) -> bool:
+    # Most events of a stream are a piece of text and nothing else; they need no closer look.
+    held = _LOOSE.get(delta["type"]) if len(delta) == 2 and type(delta.get("type")) is str else None
+    return held is not None and type(delta.get(held)) is str and payload.keys() <= _BARE_DELTA
 
 
 def _failed(stream: Stream, event: StreamFailed) -> StreamFailed:
     stream.ended, stream.failure = True, event.error
     return event
-
-
-def _check_delta(stream: Stream, delta: JsonObject) -> None:
-    kind = delta.get("type")
-    if not isinstance(kind, str) or kind not in KNOWN_DELTAS:
-        stream.unknown_fields.add(f"delta[type={kind}]")
-    elif kind in LOOSE_DELTAS and not delta.keys() <= DELTA_FIELDS:
-        stream.unknown_fields.update(f"delta.{name}" for name in delta.keys() - DELTA_FIELDS)
 
 
 def _running_usage(payload: JsonObject) -> JsonObject | None:

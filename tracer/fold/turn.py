@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tracer.dialects import history
 from tracer.dialects.words import RUNNING_STATUSES
-from tracer.events import InteractionCreated, InteractionEnded, JsonObject, StepDelta, StepStarted
+from tracer.events import InteractionCreated, InteractionEnded, JsonObject, StepDelta, StepStarted, StepStopped
 from tracer.fold import tokens
 from tracer.fold.assembly import Assembly
 from tracer.fold.reading import Reading, Sighting, is_terminal, told_id
@@ -88,26 +89,51 @@ def usages(hops: Sequence[Hop], sightings: Sequence[Sequence[Sighting]]) -> Usag
 
 
 def merged_events(hop: Hop) -> list[Timed]:
-    """The events of the answer's stream and of the resumed ones as one stream: each event id once."""
+    """The events of the answer's stream and of the resumed ones as one stream, each once.
+
+    Events are the same if their ids are. Where a stream names none, it is laid over what is there by position: from
+    the beginning, or from the event that the client asked to resume after.
+    """
     merged: list[Timed] = []
-    seen: dict[str, int] = {}
     for voice in hop.voices:
-        if voice.stream is None or not voice.stream.events:
-            continue
-        events = voice.stream.events
-        named = any(timed.event_id for timed in events)
-        if not named and isinstance(events[0].event, InteractionCreated):
-            merged = []
-        elif not named:
-            after = seen.get(dict(voice.exchange.query).get("last_event_id", ""))
-            merged = merged if after is None else merged[: after + 1]
-        for timed in events:
-            if timed.event_id is not None and timed.event_id in seen:
-                continue
-            if timed.event_id is not None:
-                seen[timed.event_id] = len(merged)
-            merged.append(timed)
+        if voice.stream is not None and voice.stream.events:
+            after = dict(voice.exchange.query).get("last_event_id")
+            merged = _laid_over(merged, voice.stream.events, after) if merged else voice.stream.events
     return merged
+
+
+def _laid_over(held: list[Timed], told: list[Timed], after: str | None) -> list[Timed]:
+    places = _places(held)
+    place = 0 if after is None else places.get(after, len(held) - 1) + 1
+    if after is None and not any(timed.event_id in places for timed in told) and not _agree(held, told):
+        return told if _reach(told) >= _reach(held) else held
+    merged = held[:place]
+    for timed in told:
+        known = places.get(timed.event_id) if timed.event_id else place if place < len(held) else None
+        if known is None:
+            merged.append(timed)
+        elif known >= place:
+            merged += held[place : known + 1]
+            place = known + 1
+    return merged + held[place:]
+
+
+def _places(events: list[Timed]) -> dict[str, int]:
+    # An id that a stream gives to several events says nothing.
+    count = Counter(timed.event_id for timed in events)
+    return {
+        timed.event_id: place for place, timed in enumerate(events) if timed.event_id and count[timed.event_id] == 1
+    }
+
+
+def _agree(held: list[Timed], told: list[Timed]) -> bool:
+    # Two tellings from the beginning; what they say of the interaction itself may differ in its dates.
+    pairs = ((one.event, other.event) for one, other in zip(held, told, strict=False))
+    return all(one == other for one, other in pairs if not isinstance(one, InteractionCreated))
+
+
+def _reach(events: list[Timed]) -> tuple[bool, int]:
+    return any(isinstance(timed.event, InteractionEnded) for timed in events), len(events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +146,12 @@ class Steps:
 
 def steps(hop: Hop, own_input: Sequence[JsonObject], *, legacy: bool) -> Steps:
     """The hop's steps: of its streams if they were whole, else of the furthest body, else what the streams brought."""
-    assembled = _assembled(merged_events(hop))
+    assembled, closing = _assembled(merged_events(hop))
     if legacy:
         assembled = history.merge_messages(assembled)
+    if closing and not Counter(_types(assembled)) - Counter(_types(closing)):
+        # The last event of a stream may say everything again, also what a resumed one never heard.
+        assembled = closing
     bodies = [
         (is_terminal(told.status), place, voice.body.steps)
         for place, voice in enumerate(hop.voices)
@@ -136,18 +165,22 @@ def steps(hop: Hop, own_input: Sequence[JsonObject], *, legacy: bool) -> Steps:
     return _split(furthest[2], own_input) if furthest is not None else Steps([], [])
 
 
-def _assembled(events: Sequence[Timed]) -> list[JsonObject]:
+def _assembled(events: Sequence[Timed]) -> tuple[list[JsonObject], list[JsonObject]]:
+    # What the parts make, and the list that the last event brought, if it did.
     assembly = Assembly()
     closing: list[JsonObject] = []
     for timed in events:
         event = timed.event
-        if isinstance(event, StepDelta):
+        if type(event) is StepDelta:
             assembly.delta(event.index, event.delta)
         elif isinstance(event, StepStarted):
             assembly.start(event.index, event.step)
+        elif isinstance(event, StepStopped):
+            used = event.extra.get("step_usage")
+            assembly.stop(event.index, used if isinstance(used, dict) else None)
         elif isinstance(event, InteractionEnded) and event.steps:
             closing = event.steps
-    return assembly.steps() or closing
+    return assembly.steps(), closing
 
 
 def _split(timeline: Sequence[JsonObject], own_input: Sequence[JsonObject]) -> Steps:

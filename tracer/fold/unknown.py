@@ -1,49 +1,111 @@
-"""Which fields of a record are in no table: counted, so that a change of the service's contract is seen."""
+"""What is on the wire and in no table: counted by path, so that a change of the service's contract is seen.
+
+Paths are those of the wire: `steps[].content[].mood`, `outputs[].mood`, `request.generation_config.top_k`. A type
+that no table has stands for its whole object (`steps[type=hologram]`), a word for itself (`status=paused`), a value
+of another kind than its field has for its kind (`steps[].arguments:string`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from tracer.dialects.words import (
-    CONTENT_FIELDS,
-    INTERACTION_FIELDS,
-    KNOWN_CONTENTS,
-    KNOWN_STEPS,
-    STEP_FIELDS,
-    USAGE_FIELDS,
-)
+from tracer.dialects.shapes import EVENTS, FREE, INTERACTION, PLAIN, REQUEST, Each, Either, Fields, Shape, Typed, Word
+from tracer.dialects.words import Kind
 from tracer.events import Json, JsonObject
 
+_LONGEST_WORD = 40
+_PARTS = {"interaction": "", "step": "steps[]", "content": "outputs[]", "delta": "delta"}
+"""Fields of events that hold what bodies hold too, and the path they have there."""
+_ENVELOPE = ("event_type", "event_id", "index", "interaction_id")
+_ELSEWHERE = frozenset({"interaction", "step", "content", "delta", "error"})
+"""Fields of events whose values find a place in the record, unknown ones included."""
 
-def in_interaction(fields: JsonObject) -> set[str]:
-    """Paths of unknown fields of an interaction object, its usage included."""
-    found = {name for name in fields.keys() - INTERACTION_FIELDS if name not in ("steps", "outputs")}
-    usage = fields.get("usage")
-    if isinstance(usage, dict):
-        found |= {f"usage.{name}" for name in usage.keys() - USAGE_FIELDS}
+
+def in_request(request: JsonObject) -> set[str]:
+    """Unknown paths of a request body."""
+    found: set[str] = set()
+    _look(request, REQUEST, "request", found)
     return found
 
 
-def in_steps(steps: Iterable[JsonObject]) -> set[str]:
-    """Paths of unknown fields of steps and of what they hold; an unknown type stands for its whole step."""
+def in_body(body: JsonObject) -> set[str]:
+    """Unknown paths of an interaction object as it was on the wire."""
     found: set[str] = set()
-    for step in steps:
-        kind = step.get("type")
-        if not isinstance(kind, str) or kind not in KNOWN_STEPS:
-            found.add(f"steps[type={kind}]")
-            continue
-        found |= {f"steps[].{name}" for name in step.keys() - STEP_FIELDS[kind]}
-        for name in ("content", "summary"):
-            found |= _in_contents(step.get(name), f"steps[].{name}[]")
+    _look(body, INTERACTION, "", found)
     return found
 
 
-def _in_contents(contents: Json, path: str) -> set[str]:
+def in_event(kind: Kind, payload: JsonObject) -> tuple[set[str], JsonObject | None]:
+    """Unknown paths of an event's payload; and those of its own fields that have no other place in the record.
+
+    The latter come with the fields that say where the event belongs, or are None if there are none.
+    """
+    known = EVENTS[kind].fields
+    name = str(payload.get("event_type"))
     found: set[str] = set()
-    for content in contents if isinstance(contents, list) else []:
-        kind = content.get("type") if isinstance(content, dict) else None
-        if not isinstance(kind, str) or kind not in KNOWN_CONTENTS:
-            found.add(f"{path}[type={kind}]".replace("[][", "["))
+    homeless: JsonObject = {}
+    for field, value in payload.items():
+        count = len(found)
+        if field in known:
+            _look(value, known[field], _PARTS.get(field, f"{name}.{field}"), found)
         else:
-            found |= {f"{path}.{name}" for name in content.keys() - CONTENT_FIELDS[kind]}
-    return found
+            found.add(f"{name}.{field}")
+        if len(found) > count and field not in _ELSEWHERE:
+            homeless[field] = value
+    if not homeless:
+        return found, None
+    return found, {**{field: payload[field] for field in _ENVELOPE if field in payload}, **homeless}
+
+
+def _look(value: Json, shape: Shape, path: str, found: set[str]) -> None:
+    match shape:
+        case Either(plain, other):
+            shape = other if isinstance(value, dict | list) else plain
+            if shape is not FREE:
+                _look(value, shape, path, found)
+        case Each(item):
+            if isinstance(value, list):
+                for one in value:
+                    _look(one, item, f"{path}[]", found)
+            else:
+                _look(value, item, path, found)
+        case Typed() if isinstance(value, dict):
+            _look_by_type(value, shape, path, found)
+        case Fields(fields) if isinstance(value, dict):
+            _look_at_fields(value, fields, path, found)
+        case Word(known) if isinstance(value, str):
+            if value.lower() not in known:
+                found.add(f"{path}={value[:_LONGEST_WORD]}")
+        case _ if value is not None and shape is not FREE and (shape is not PLAIN or isinstance(value, dict | list)):
+            found.add(f"{path}:{_kind(value)}")
+
+
+def _look_at_fields(value: JsonObject, fields: Mapping[str, Shape], path: str, found: set[str]) -> None:
+    for name, held in value.items():
+        inner = f"{path}.{name}" if path else name
+        if name in fields:
+            _look(held, fields[name], inner, found)
+        else:
+            found.add(inner)
+
+
+def _look_by_type(value: JsonObject, shape: Typed, path: str, found: set[str]) -> None:
+    kind = value.get("type")
+    word = kind if isinstance(kind, str) else ""
+    held = shape.types.get(word) or shape.types.get(word.lower())
+    if held is None:
+        found.add(f"{path.removesuffix('[]')}[type={str(kind)[:_LONGEST_WORD]}]")
+    elif held is not FREE:
+        _look(value, held, path, found)
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case dict():
+            return "object"
+        case list():
+            return "list"
+        case str():
+            return "string"
+        case _:
+            return "boolean" if isinstance(value, bool) else "number"

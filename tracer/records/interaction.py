@@ -48,6 +48,8 @@ class InteractionError(_Part):
     http_status: int | None = None
     code: str | int | None = None
     message: str | None = None
+    details: dict[str, Any] | None = None
+    """What else stood in it: `status`, `details`, a request id beside it."""
 
 
 class ExchangeSummary(_Part):
@@ -61,6 +63,8 @@ class ExchangeSummary(_Part):
     started_at: str
     duration_ms: float | None = None
     attempt: int = 1
+    error: InteractionError | None = None
+    """Why this call failed, also if a later one succeeded."""
 
 
 class Hop(_Part):
@@ -71,11 +75,24 @@ class Hop(_Part):
     exchange: str
 
 
+class Kept(_Part):
+    """An event, or fields of one, that have no other place in the record."""
+
+    exchange: str
+    event: int
+    """Its number in that exchange's stream, from 1."""
+    payload: Any
+
+
 class Unknown(_Part):
-    """What was on the wire and is in no table: paths of fields, names of events."""
+    """What was on the wire and is in no table: paths of fields, names of events (see `tracer.fold.unknown`).
+
+    Fields stay in their places; `kept` has the events, and fields that stood in the events themselves.
+    """
 
     fields: list[str] = Field(default_factory=list)
     events: list[str] = Field(default_factory=list)
+    kept: list[Kept] = Field(default_factory=list)
 
 
 class Interaction(_Part):
@@ -106,6 +123,10 @@ class Interaction(_Part):
     background: bool = False
     store: bool = True
     request: dict[str, Any] = Field(default_factory=dict)
+    """Every field of the create as sent, but `input`."""
+    response: dict[str, Any] = Field(default_factory=dict)
+    """Every field that the answers told, under current names and the last word of each; but the list of steps, `input`
+    and, unless it holds something that `usage` below can't, `usage`."""
     input: list[SerializeAsAny[Step]] = Field(default_factory=list)
     output: list[SerializeAsAny[Step]] = Field(default_factory=list)
     output_text: str | None = None

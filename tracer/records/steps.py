@@ -134,8 +134,20 @@ type AnyStep = SerializeAsAny[Step]
 
 def parse_step(value: dict[str, Any]) -> Step:
     """A step object as a model; of an unknown type, or with a value that does not fit, as a plain `Step`."""
+    return read_step(value)[0]
+
+
+def read_step(value: dict[str, Any]) -> tuple[Step, str | None]:
+    """`parse_step`, and the JSON path of the first value that did not fit, if there was one."""
     model = KNOWN_STEPS.get(str(value.get("type")), Step)
     try:
-        return model.model_validate(value)
-    except ValidationError:
-        return Step.model_construct(_fields_set=set(value), **{**value, "type": str(value.get("type"))})
+        return model.model_validate(value), None
+    except ValidationError as error:
+        plain = Step.model_construct(_fields_set=set(value), **{**value, "type": str(value.get("type"))})
+        return plain, _path(error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"])
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    # Beside fields and places, pydantic names the member of a union that it tried.
+    told = [part for part in location if isinstance(part, int) or (part.isidentifier() and part != "str")]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in told)
