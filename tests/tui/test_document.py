@@ -134,7 +134,7 @@ def test_a_stream_is_folded_into_its_events_with_their_times():
         " ▸ response headers (1)",
         ' ▸ interaction.created  "in_progress"                    +0.100',
         " ▸ step.start  [0] model_output                          +0.200",
-        " ▸ step.delta x4  [0] text                     +0.300 … +0.600",
+        " ▸ step.delta x4  [0] text                      +0.300 … +0.600",
         " ▸ step.stop  [0]                                        +0.700",
         ' ▸ interaction.completed  "completed"                    +0.800',
         " ▸ done  [DONE]                                          +0.900",
