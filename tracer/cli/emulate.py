@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tracer.player.script.model import Script
     from tracer.serve.emulator import Options
 
-_DUMMY_KEY = "emulator"
+# Unlike any word of an answer, because the values of keys are masked in what is recorded.
+_DUMMY_KEY = "tracer-emulator-key"
 _KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _WIDTH = max(map(len, MAGIC_WORDS)) + 2
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)?")
