@@ -1,0 +1,73 @@
+"""Prices of the genai-prices package, through our own mapping: it knows no usage of the Interactions API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tracer.pricing.billed import Billed
+from tracer.records.usage import Cost
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_INTERACTION_US = 1_764_547_200_000_000
+"""2025-12-01: the API is not older, so an earlier time (of an undated import) says nothing about the price."""
+_SPECIAL_TIERS = frozenset({"flex", "priority", "deferred"})
+_UNITS = {"audio": "audio", "image": "image", "video": "video", "document": "image"}
+"""The package has no documents; the service bills their pages as images."""
+
+
+def price_by_package(counts: Billed, model: str, service_tier: str | None, at_us: int | None) -> Cost:
+    """What the tokens cost, or why that is unknown; `model` comes without `models/`."""
+    try:
+        import genai_prices
+        from genai_prices.data_snapshot import get_snapshot
+    except ImportError as error:
+        return Cost(reason=f"genai-prices can't be imported: {error}")
+    source = f"genai-prices {genai_prices.__version__}"
+    special = service_tier if service_tier in _SPECIAL_TIERS else None
+    try:
+        _, info = get_snapshot().find_provider_model(model, None, "google", None)
+    except LookupError:
+        return Cost(source=source, reason=f"no price for {model!r}")
+    if special and not _knows_tier(info, special):
+        return Cost(source=source, reason=f"no price for {model!r} in the {special!r} tier")
+    dated = at_us is not None and at_us >= _FIRST_INTERACTION_US
+    try:
+        found = genai_prices.calc_price(
+            genai_prices.Usage(**_usage(counts)),
+            model,
+            provider_id="google",
+            genai_request_timestamp=_EPOCH + timedelta(microseconds=at_us) if dated and at_us is not None else None,
+            price_context={"service_tier": special} if special else None,
+        )
+    except (LookupError, ValueError, ArithmeticError) as error:
+        return Cost(source=source, reason=f"genai-prices can't price this usage of {model!r}: {error}")
+    # Models that are free, or not sold by the token, are listed without prices.
+    if found.model_price.input_mtok is None or found.model_price.output_mtok is None:
+        return Cost(source=source, reason=f"no price for {model!r}")
+    return Cost(amount=float(found.total_price), currency="USD", source=source)
+
+
+def _usage(counts: Billed) -> dict[str, int]:
+    usage = {
+        "input_tokens": counts.fresh + counts.cached,
+        "cache_read_tokens": counts.cached,
+        "output_tokens": counts.output,
+    }
+    for modality, unit in _UNITS.items():
+        cached = counts.cached_by.get(modality, 0)
+        pieces = {
+            f"input_{unit}_tokens": counts.fresh_by.get(modality, 0) + cached,
+            f"cache_{unit}_read_tokens": cached,
+            f"output_{unit}_tokens": counts.output_by.get(modality, 0),
+        }
+        for name, count in pieces.items():
+            usage[name] = usage.get(name, 0) + count
+    return usage
+
+
+def _knows_tier(info: ModelInfo, tier: str) -> bool:
+    return any(variant.when.get("service_tier") == tier for variant in info.price_variants or ())
