@@ -8,6 +8,8 @@ import pytest
 
 from tracer.cli.main import run
 from tracer.records.interaction import Interaction
+from tracer.store.writer import Writer
+from tracer.testing import USAGE, answer, exchange
 from tracer.wire.exchange import Exchange
 
 
@@ -38,6 +40,16 @@ def test_the_page_of_a_tool_call(recorded: Path, capsys: pytest.CaptureFixture[s
         "  function_call get_weather fc1",
         '    {"city": "Oslo"}',
     ]
+
+
+def test_what_is_not_in_the_cost_is_said(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    usage = {**USAGE, "grounding_tool_count": [{"type": "google_search", "count": 2}]}
+    searched = exchange({"model": "gemini-3.5-flash", "input": "x"}, answer("v1_s", usage=usage), project="main")
+    with Writer(recorded) as writer:
+        writer.apply([searched])
+    [line] = [line for line in shown(capsys, "v1_s").splitlines() if line.startswith("cost")]
+    assert "(genai-prices " in line
+    assert line.endswith("), without grounding (2 google_search), which is billed after a free allowance")
 
 
 def test_what_continues_and_what_is_polled(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,7 +69,8 @@ def _cost(cost: Record) -> str:
     if cost["amount"] is None:
         return f"unknown: {one_line(cost['reason'])}" if cost["reason"] else ""
     sign = "$" if cost["currency"] == "USD" else f"{cost['currency']} "
-    return f"{money(round(cost['amount'] * 1e9), sign)} ({one_line(cost['source'] or '')})"
+    rest = f", {one_line(cost['reason'])}" if cost["reason"] else ""
+    return f"{money(round(cost['amount'] * 1e9), sign)} ({one_line(cost['source'] or '')}){rest}"
 
 
 def _timing(timing: Record) -> str:
