@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -172,3 +173,72 @@ def test_help_names_every_magic_word() -> None:
 )
 def test_only_this_machine_needs_no_token(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+SCRIPT = """
+rules:
+  - when: {contains: weather}
+    then: [{image: cat.png}, Sunny]
+"""
+
+
+def test_a_script_says_what_is_answered(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(b"cat")
+    (tmp_path / "s.yaml").write_text(SCRIPT)
+    with running("--script", str(tmp_path / "s.yaml")) as (_, url):
+        answer = httpx.post(f"{url}/v1/interactions", json={"model": "m", "input": "The weather?"}).json()
+        assert answer["steps"][0]["content"] == [
+            {"type": "image", "mime_type": "image/png", "data": "Y2F0"},
+            {"type": "text", "text": "Sunny"},
+        ]
+        assert "Hello" in ask(url)["steps"][-1]["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (SCRIPT, "s.yaml:4: rules[0].then[0].image: expected a file that can be read, got 'cat.png': No such file"),
+        ("rules:\n- then: 5\n", "s.yaml:2: rules[0].then: expected a mapping of steps"),
+        (None, "s.yaml' can't be read: No such file or directory"),
+    ],
+)
+def test_a_mistake_in_a_script_is_one_sentence(tmp_path: Path, script: str | None, sentence: str) -> None:
+    if script is not None:
+        (tmp_path / "s.yaml").write_text(script)
+    done = run("--script", str(tmp_path / "s.yaml"))
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_limits_keys_retention_and_faults_are_as_told() -> None:
+    options = ["--limits", "guide", "--require-key", "--tier", "free", "--clock", "virtual", "--fault", "503,times=1"]
+    with running(*options, "--job-time", "1h") as (_, url), httpx.Client(base_url=url) as client:
+        body = {"model": "gemini-2.5-flash", "input": "Hi"}
+        headers = {"x-goog-api-key": "mine"}
+        assert client.post("/v1/interactions", json=body, headers=headers).status_code == 503
+        assert client.post("/v1/interactions", json=body).status_code == 403
+        maps = client.post("/v1/interactions", json={**body, "tools": [{"type": "google_maps"}]}, headers=headers)
+        assert maps.status_code == 400
+        job = client.post("/v1/interactions", json={**body, "background": True}, headers=headers).json()
+        address = f"/v1/interactions/{job['id']}"
+        seen = [client.get(address, headers=headers).json()["status"] for _ in range(5)]
+        client.post("/_clock?advance=3600")
+        seen.append(client.get(address, headers=headers).json()["status"])
+        assert seen == [*["in_progress"] * 5, "completed"]
+        client.post("/_clock?advance=90000")
+        assert client.get(address, headers=headers).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--retention", "soon"], "--retention is 'soon', but it must be a time such as 90s, 2h or 1d"),
+        (["--tier", "free", "--retention", "1d"], "--tier and --retention both say"),
+        (["--fault", "teapot"], "--fault 'teapot': 'teapot' is not known"),
+    ],
+)
+def test_options_that_can_not_be_understood(arguments: list[str], sentence: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert sentence in done.stderr

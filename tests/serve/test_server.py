@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 import threading
+import zlib
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.player.rules import Rules
 from tracer.player.state import Engine
 from tracer.player.stream import Pace
+from tracer.serve.clock import VirtualClock
 from tracer.serve.server import Server
 
 BODY = {"model": "gemini-2.5-flash", "input": "Hi"}
@@ -201,3 +203,64 @@ def test_many_clients_at_once(server: Server) -> None:
     for thread in threads:
         thread.join()
     assert len(set(ids)) == 40
+
+
+def test_a_request_that_is_too_large_is_refused_and_the_connection_goes_on() -> None:
+    with Server(emulator(), max_body=1000) as server, httpx.Client() as client:
+        answer = client.post(f"{server.url}/v1/interactions", json={**BODY, "input": "x" * 2_000_000})
+        assert answer.status_code == 413
+        assert answer.json()["error"]["message"] == "Request payload size exceeds the limit: 1000 bytes."
+        assert client.post(f"{server.url}/v1/interactions", json=BODY).status_code == 200
+        upload = client.post(f"{server.url}/upload/v1/files", content=b"{}", headers={"x": "y" * 1000})
+        assert upload.status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_compressed_request_is_read_up_to_the_limit(coding: str) -> None:
+    def send(server: Server, body: bytes) -> int:
+        packed = gzip.compress(body) if coding == "gzip" else zlib.compress(body)
+        headers = {"content-encoding": coding, "content-type": "application/json"}
+        return httpx.post(f"{server.url}/v1/interactions", content=packed, headers=headers).status_code
+
+    with Server(emulator(), max_body=100_000) as server:
+        assert send(server, json.dumps(BODY).encode()) == 200
+        assert send(server, b" " * 50_000_000) == 413
+        broken = httpx.post(f"{server.url}/v1/interactions", content=b"xx", headers={"content-encoding": coding})
+        assert broken.status_code == 400
+
+
+def test_a_mistake_of_the_player_is_an_error_and_the_server_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    with Server(Canned(ValueError("secret"))) as server:
+        answer = httpx.post(f"{server.url}/v1/interactions", json=BODY)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (500, "emulator_error")
+        assert "secret" not in answer.text
+        assert httpx.get(server.url).status_code == 500
+    assert "could not be answered" in caplog.text
+
+
+def test_bytes_that_are_no_http_are_refused_quietly(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    address = urlsplit(server.url)
+    for garbage in (b"\x16\x03\x01\x02\x00\x01\x00\n\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n"):
+        with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=20) as connection:
+            connection.sendall(garbage)
+            assert connection.recv(1000).startswith(b"HTTP/1.1 40")
+    assert not caplog.records
+
+
+def test_a_virtual_clock_is_moved_by_a_call() -> None:
+    clock = VirtualClock()
+    engine = Engine(Rules(), seed=1, retention_us=86_400_000_000)
+    with Server(engine, clock=clock) as server:
+        made = httpx.post(f"{server.url}/v1/interactions", json=BODY).json()
+        assert made["created"] == "2026-01-01T00:00:00Z"
+        found = f"{server.url}/v1/interactions/{made['id']}"
+        assert httpx.get(found).status_code == 200
+        moved = httpx.post(f"{server.url}/_clock?advance=86400")
+        assert moved.json() == {"now": 1_767_225_600 + 2 + 86_400}
+        assert httpx.get(found).status_code == 404
+        for wrong in ("-1", "nan", "inf", "1e300", "soon"):
+            assert httpx.post(f"{server.url}/_clock?advance={wrong}").status_code == 400
+
+
+def test_a_real_clock_is_not_moved(server: Server) -> None:
+    assert httpx.post(f"{server.url}/_clock?advance=1").status_code == 404

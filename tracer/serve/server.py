@@ -183,6 +183,14 @@ class _Uvicorn(uvicorn.Server):
         await super().startup(sockets=sockets)
         self.settled.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A reply that takes its time would be waited for, and then told as an error.
+        for connection in list(self.server_state.connections):
+            cycle, transport = getattr(connection, "cycle", None), connection.transport
+            if cycle is not None and not cycle.response_complete and transport is not None:
+                transport.abort()
+        await super().shutdown(sockets=sockets)
+
 
 class _QuietProtocol(H11Protocol):
     """Breaks connections on purpose, so what uvicorn says of that is dropped; other errors are told as usual."""
