@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from tracer.pricing.billed import Billed
 from tracer.records.usage import Cost
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo
+    from genai_prices.types import ModelInfo, Provider
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_INTERACTION_US = 1_764_547_200_000_000
@@ -23,23 +24,21 @@ def price_by_package(counts: Billed, model: str, service_tier: str | None, at_us
     """What the tokens cost, or why that is unknown; `model` comes without `models/`."""
     try:
         import genai_prices
-        from genai_prices.data_snapshot import get_snapshot
     except ImportError as error:
         return Cost(reason=f"genai-prices can't be imported: {error}")
     source = f"genai-prices {genai_prices.__version__}"
     special = service_tier if service_tier in _SPECIAL_TIERS else None
     try:
-        _, info = get_snapshot().find_provider_model(model, None, "google", None)
+        provider, info = _found(model)
     except LookupError:
         return Cost(source=source, reason=f"no price for {model!r}")
     if special and not _knows_tier(info, special):
         return Cost(source=source, reason=f"no price for {model!r} in the {special!r} tier")
     dated = at_us is not None and at_us >= _FIRST_INTERACTION_US
     try:
-        found = genai_prices.calc_price(
+        found = info.calc_price(
             genai_prices.Usage(**_usage(counts)),
-            model,
-            provider_id="google",
+            provider,
             genai_request_timestamp=_EPOCH + timedelta(microseconds=at_us) if dated and at_us is not None else None,
             price_context={"service_tier": special} if special else None,
         )
@@ -49,6 +48,14 @@ def price_by_package(counts: Billed, model: str, service_tier: str | None, at_us
     if found.model_price.input_mtok is None or found.model_price.output_mtok is None:
         return Cost(source=source, reason=f"no price for {model!r}")
     return Cost(amount=float(found.total_price), currency="USD", source=source)
+
+
+@functools.lru_cache(maxsize=256)
+def _found(model: str) -> tuple[Provider, ModelInfo]:
+    # Matching a name against every pattern takes longer than the arithmetic.
+    from genai_prices.data_snapshot import get_snapshot
+
+    return get_snapshot().find_provider_model(model, None, "google", None)
 
 
 def _usage(counts: Billed) -> dict[str, int]:
