@@ -71,5 +71,6 @@ class TracerApp(App[None]):
 def _page(name: str, door: Door, subject: Subject) -> PageScreen:
     # Imported when first wanted: the first screen is there sooner.
     from tui.screens.raw import RawScreen
+    from tui.screens.waterfall import WaterfallScreen
 
-    return RawScreen(door, subject)
+    return {"raw": RawScreen, "waterfall": WaterfallScreen}[name](door, subject)

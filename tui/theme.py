@@ -76,6 +76,7 @@ class S:
     cursor = Style(bgcolor=CURSOR)
     cursor_idle = Style(bgcolor=RAISED)
     found = Style(color=BACKGROUND, bgcolor=AMBER)
+    playhead = Style(bgcolor=CURSOR, bold=True)
     live = Style(color=BACKGROUND, bgcolor=GREEN, bold=True)
     badge = Style(color=BACKGROUND, bgcolor=AMBER, bold=True)
     follow = Style(color=BACKGROUND, bgcolor=BLUE, bold=True)
