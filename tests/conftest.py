@@ -13,12 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from tracer.wire.sse import ServerSentEvent, SseParser
 
 REPOSITORY = Path(__file__).parents[1]
 SDK_VERSIONS = ("3.4.0", "2.34.0", "1.75.0")
 """The official Python SDKs of three generations, each in an environment of its own."""
 
 pytest_plugins = ["pytester"]
+
+settings.register_profile("deep", max_examples=100_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +60,24 @@ def sdk_python() -> Callable[..., Path]:
 
 
 sdk_test_python = sdk_python
+
+
+@pytest.fixture(scope="session")
+def three_ways() -> Callable[[bytes], list[ServerSentEvent]]:
+    """Feeds a stream whole, byte by byte and with left-overs; gives its events, which must be the same each time."""
+    return _fed_three_ways
+
+
+def _fed_three_ways(body: bytes) -> list[ServerSentEvent]:
+    whole = _fed([body])
+    assert _fed([body[place : place + 1] for place in range(len(body))]) == whole
+    assert _fed([body[place : place + 61] for place in range(0, len(body), 61)]) == whole
+    return whole
+
+
+def _fed(pieces: list[bytes]) -> list[ServerSentEvent]:
+    parser = SseParser()
+    return [event for piece in pieces for event in parser.feed(piece)] + parser.close()
 
 
 def _sdk_interpreter(version: str, python: str = sys.executable) -> Path:

@@ -29,11 +29,9 @@ class Unparsed:
 
 def load(data: bytes | str) -> Json | Unparsed:
     """The JSON value, free of lone surrogates; of bounded size, depth and number of values."""
-    if len(data) > MAX_BYTES:
-        return Unparsed(f"JSON of more than {MAX_BYTES} bytes")
     text = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
-    if len(text) > MAX_VALUES and weight(text) > MAX_VALUES:
-        return Unparsed(f"JSON of more than {MAX_VALUES} values")
+    if len(text) > MAX_VALUES and (excess := _excess(text)) is not None:
+        return excess
     try:
         value, end = _scan(text, 0)
         if end != len(text):
@@ -46,7 +44,13 @@ def load(data: bytes | str) -> Json | Unparsed:
         return Unparsed("not JSON (a number is too long)")
     except RecursionError:
         return Unparsed(f"JSON nested deeper than {MAX_DEPTH} levels")
-    return _usable(value, text)
+    return value if len(text) <= 2 * MAX_DEPTH and "\\" not in text else _usable(value, text)
+
+
+def _excess(text: str) -> Unparsed | None:
+    if len(text) > MAX_BYTES:
+        return Unparsed(f"JSON of more than {MAX_BYTES} characters")
+    return Unparsed(f"JSON of more than {MAX_VALUES} values") if weight(text) > MAX_VALUES else None
 
 
 def weight(text: str) -> int:
@@ -63,7 +67,7 @@ def _load_padded(text: str, place: int) -> Json | Unparsed:
 
 
 def _usable(value: Any, text: str) -> Json | Unparsed:
-    if len(text) > MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         return Unparsed(f"JSON nested deeper than {MAX_DEPTH} levels")
     return _storable(value) if "\\ud" in text or "\\uD" in text else value
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tracer.dialects import DialectName, detect, reader
 from tracer.dialects.table import error_of
-from tracer.dialects.words import TERMINAL_STATUSES, Kind
+from tracer.dialects.words import EVENT_NAMES, TERMINAL_STATUSES, Kind
 from tracer.errors import WireError
 from tracer.events import (
     InteractionCreated,
@@ -44,8 +44,10 @@ _KINDS: dict[type, Kind] = {
     InteractionEnded: "ended",
     StreamFailed: "failed",
 }
-_LOOSE = {"text": "text", "arguments_delta": "arguments", "thought_signature": "signature"}
-_BARE_DELTA = frozenset({"event_type", "event_id", "index", "delta"})
+_DELTAS: dict[str, DialectName] = {name: dialect for dialect, name in EVENT_NAMES["delta"].items()}
+_PIECES = {"text": "text", "arguments_delta": "arguments", "thought_signature": "signature"}
+_PIECE = frozenset({"event_type", "event_id", "index", "delta"})
+_NOTHING: JsonObject = {}
 
 
 class Timed(NamedTuple):
@@ -101,21 +103,36 @@ def read_stream(body: bytes, chunks: Sequence[Chunk]) -> Stream:
 
 
 def _take(stream: Stream, sent: ServerSentEvent, at_us: int | None) -> bool:
+    # False once the stream has more than is read of one.
     data = sent.data
     if data == sse.DONE or (len(data) < 20 and data.strip() == sse.DONE):
         return True
-    stream.values += weight(data)
     if len(stream.events) >= MAX_EVENTS or stream.values > MAX_VALUES:
         return False
     payload = load(data)
     if not isinstance(payload, dict):
         _keep_unread(stream, sent, payload, at_us)
         return True
-    event = _read(stream, sent, payload)
+    event = _read_piece(stream, payload) or _read(stream, sent, payload)
     event_id = payload.get("event_id")
     usage = _running_usage(payload) if "usage" in payload or "metadata" in payload else None
-    stream.events.append(Timed(event, at_us, event_id if isinstance(event_id, str) and event_id else None, usage))
+    stream.events.append(Timed(event, at_us, event_id if type(event_id) is str and event_id else None, usage))
     return True
+
+
+def _read_piece(stream: Stream, payload: JsonObject) -> StepDelta | None:
+    # Most events of a stream are a piece of text and nothing else, which means the same in every dialect.
+    delta = payload.get("delta")
+    if type(delta) is not dict or len(delta) != 2 or not payload.keys() <= _PIECE:
+        return None
+    name, kind, index = payload.get("event_type"), delta.get("type"), payload.get("index")
+    dialect = _DELTAS.get(name) if type(name) is str else None
+    field = _PIECES.get(kind) if type(kind) is str else None
+    if dialect is None or field is None or type(delta.get(field)) is not str or type(index) is not int or index < 0:
+        return None
+    if dialect not in stream.dialects:
+        stream.dialects.append(dialect)
+    return StepDelta(index, delta, _NOTHING)
 
 
 def _keep_unread(stream: Stream, sent: ServerSentEvent, payload: Json, at_us: int | None) -> None:
@@ -134,6 +151,7 @@ def _keep(stream: Stream, number: int, payload: Json) -> None:
 
 
 def _read(stream: Stream, sent: ServerSentEvent, payload: JsonObject) -> StreamEvent:
+    stream.values += weight(sent.data)
     if "event_type" not in payload:
         if sent.bare and "error" in payload:
             number = len(stream.events) + 1
@@ -145,8 +163,6 @@ def _read(stream: Stream, sent: ServerSentEvent, payload: JsonObject) -> StreamE
     if dialect != "unknown" and dialect not in stream.dialects:
         stream.dialects.append(dialect)
     event = reader(dialect).read_event(payload)
-    if type(event) is StepDelta and _is_plain(event.delta, payload):
-        return event
     if isinstance(event, Unrecognised):
         stream.unknown_events[event.name or "(no name)"] = None
         _keep(stream, len(stream.events) + 1, payload)
@@ -160,12 +176,6 @@ def _read(stream: Stream, sent: ServerSentEvent, payload: JsonObject) -> StreamE
     if isinstance(event, InteractionEnded) or (isinstance(event, StatusUpdated) and event.status in TERMINAL_STATUSES):
         stream.ended = True
     return event
-
-
-def _is_plain(delta: JsonObject, payload: JsonObject) -> bool:
-    # Most events of a stream are a piece of text and nothing else; they need no closer look.
-    held = _LOOSE.get(delta["type"]) if len(delta) == 2 and type(delta.get("type")) is str else None
-    return held is not None and type(delta.get(held)) is str and payload.keys() <= _BARE_DELTA
 
 
 def _failed(stream: Stream, event: StreamFailed) -> StreamFailed:

@@ -89,10 +89,9 @@ class SseParser:
                     begin, end = frame.span(2)
                     if end - begin > self._limit:
                         self._refuse()
-                    name = frame[1]
-                    start = frame.end()
-                    told = None if name is None else name.decode("utf-8", "replace")
-                    yield ServerSentEvent(told, _text(data, begin, end), base + start)
+                    start = end + 2
+                    name = None if frame[1] is None else frame[1].decode("utf-8", "replace")
+                    yield ServerSentEvent(name, _text(data, begin, end), base + start)
             found = _LINE_END.search(data, start)
             if found is None:
                 break
