@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -85,12 +86,19 @@ class Command:
             capture_output=True, text=True, timeout=100, check=False, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    @contextmanager
+    def start(self, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
         defaults: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-        return subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "tracer", *arguments], env=self.environment, cwd=self.folder, text=True,
             **{**defaults, "start_new_session": True, **options},
-        )  # fmt: skip
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            except BaseException:
+                # Or leaving the block would wait for it.
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
 
     def records(self) -> list[dict[str, Any]]:
         done = self.run("list", "--json", "--all-projects")

@@ -161,6 +161,10 @@ def test_ctrl_c_in_a_terminal_reaches_the_app_once_and_the_terminal_works_on(tra
         "line = input()\nprint('after', line, count, flush=True)"
     )
     master, slave = pty.openpty()
+    modes = termios.tcgetattr(slave)
+    # Ctrl-C would also throw away what the app has just said.
+    modes[3] |= termios.NOFLSH
+    termios.tcsetattr(slave, termios.TCSANOW, modes)
 
     def own_terminal() -> None:
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
