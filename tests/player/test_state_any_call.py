@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,3 +123,18 @@ def test_every_path_gets_a_reply(method: str, path: str, body: bytes) -> None:
     reply = Engine(Rules(), seed=3).answer(Call(method, path, (), (), body), 0)
     assert 200 <= reply.status < 600
     assert json.loads(reply.body)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "piece",
+    ["Aa", "A'a, ", "Aa,", "in Aa ", "my favorite color is ", "1,000", "https://a ", "A.a", " ", "I am ", "5*5"],
+)
+def test_a_long_prompt_without_structure_is_answered_all_the_same(piece: str) -> None:
+    """Reading it takes time that grows with its length, not with its square: else this runs for minutes."""
+    prompt = piece * (100_000 // len(piece))
+    function = {"type": "function", "name": "f", "parameters": {"properties": {"city": {"type": "string"}}}}
+    for more in ({"tools": [function]}, {"response_format": {"type": "object", "properties": {"city": {}}}}):
+        body = json.dumps({"model": "m", "input": prompt, **more}).encode()
+        reply = Engine(Rules(), seed=1).answer(Call("POST", "/v1/interactions", body=body), 0)
+        assert reply.status == 200

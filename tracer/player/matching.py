@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from tracer.events import Json, JsonObject
 from tracer.player.paths import JsonPath, remove
@@ -111,7 +112,18 @@ def canonical(call: Call, *, ignore: Sequence[JsonPath] = (), recorded_id: Trans
 
 def call_of(exchange: Exchange) -> Call:
     """The request of a recording as a player sees requests."""
-    return Call(exchange.method, exchange.path, exchange.query, exchange.request_headers, exchange.request_body)
+    path = exchange.path
+    if is_foreign(exchange):
+        path = exchange.origin + path
+    return Call(exchange.method, path, exchange.query, exchange.request_headers, exchange.request_body)
+
+
+def is_foreign(exchange: Exchange) -> bool:
+    """Whether a recording is of somebody else's service; its origin then stands before the path."""
+    host = urlsplit(exchange.origin).hostname or ""
+    if routes.is_service_host(host) or host in ("localhost", "127.0.0.1", "::1"):
+        return False
+    return routes.match(exchange.method, exchange.path, exchange.query) is None
 
 
 def explain(request: Request, recordings: Iterable[tuple[Request, Exchange]]) -> Difference | None:

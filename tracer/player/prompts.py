@@ -28,7 +28,9 @@ _SMALL_TALK = re.compile(
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?")
 _LISTED = re.compile(r"\b(?:and|or|both|between)\b", re.IGNORECASE)
-_NAME = r"[A-Z][\w'\u2019-]+(?:(?:\s+|,)[A-Z][\w'\u2019-]+){0,4}"
+# Bounded, so that a text without an end to its word is read in time that grows with its length only.
+_WORD = r"[A-Z][\w'\u2019-]{1,60}"
+_NAME = rf"{_WORD}(?:(?:\s+|,){_WORD}){{0,4}}"
 _PLACE_AFTER = re.compile(rf"(?:\b(?:in|at|for|of|from|to|near|and|or|between)|,)\s+({_NAME})")
 _CAPITALISED = re.compile(rf"(?<!^)(?<![.!?]\s)\b({_NAME})")
 _QUOTED = 300
@@ -165,7 +167,7 @@ def numbers(text: str) -> list[float]:
 def places(text: str) -> list[str]:
     """The capitalised names in a text, those after a preposition first; each once. `Paris, France` is one of them."""
     if not _LISTED.search(text):
-        text = re.sub(r"([A-Z][\w'\u2019-]+), (?=[A-Z])", r"\1,", text)
+        text = re.sub(rf"({_WORD}), (?=[A-Z])", r"\1,", text)
     named = _PLACE_AFTER.findall(text) or _CAPITALISED.findall(text)
     return list(dict.fromkeys(name.strip().replace(",", ", ") for name in named))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tracer.events import Json, JsonObject
 from tracer.player.failures import Failure
+from tracer.player.fields import wrong_field
 
 TOOL_TYPES = frozenset(
     {
@@ -62,12 +63,9 @@ def read_create(raw: bytes, read_input: Callable[[Json], list[JsonObject]]) -> C
 
 
 def _refusal(body: JsonObject) -> Failure | None:
-    for name in ("stream", "background", "store"):
-        if not isinstance(body.get(name), bool | None):
-            return _invalid(f"Invalid value at '{name}': expected a boolean.")
-    for name in ("model", "agent", "previous_interaction_id", "continuation_token", "system_instruction"):
-        if not isinstance(body.get(name), str | None):
-            return _invalid(f"Invalid value at '{name}': expected a string.")
+    wrong = wrong_field(body)
+    if wrong is not None:
+        return _invalid(wrong)
     if bool(body.get("model")) == bool(body.get("agent")):
         return _invalid("Exactly one of 'model' and 'agent' must be set.")
     if body.get("store") is False and body.get("background"):
