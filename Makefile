@@ -32,6 +32,9 @@ format: $(INSTALLED) ## Format the code.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+badinput: $(INSTALLED) ## Send the emulator 10,000 wrong requests.
+	@$(BIN)/pytest -q -n 2 --hypothesis-profile=deep tests/serve/test_server_bad_input.py
+
 screenshot: $(INSTALLED) ## Draw the picture in the README again.
 	@$(BIN)/python docs/screenshot.py --project demo --size 132x28 --keys "tab k"
 
