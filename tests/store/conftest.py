@@ -38,7 +38,11 @@ def tiny_normalize(
         status=last.get("status"),
         state="in_flight" if ordered[-1].outcome is Outcome.OPEN else "error" if error else "complete",
         background=bool(asked.get("background")),
-        input=[parse_step({"type": "user_input", "content": said})] if isinstance(said, str) else [],
+        input=[parse_step(step) for step in said]
+        if isinstance(said, list)
+        else [parse_step({"type": "user_input", "content": said})]
+        if isinstance(said, str)
+        else [],
         output=steps,
         output_text="".join(_texts(last)) or None,
         usage=Usage(total_tokens=last["usage"]["total_tokens"]) if "usage" in last else None,

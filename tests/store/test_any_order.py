@@ -44,6 +44,8 @@ class Call:
     stream: bool
     wait: int | None
     stage: int = DONE
+    carried: tuple[tuple[str, str], ...] = ()
+    """What was said before, as (who, text), when the app sends it along."""
 
     @property
     def key(self) -> str:
@@ -61,7 +63,10 @@ class Call:
     def asked(self) -> dict[str, Any]:
         named = {"previous_interaction_id": self.previous, "continuation_token": self.sent}
         sent = {name: value for name, value in named.items() if value is not None}
-        return {"model": "m", "input": self.prompt, "stream": self.stream, **sent}
+        said: Any = (
+            [said_step(*each) for each in (*self.carried, ("app", self.prompt))] if self.carried else self.prompt
+        )
+        return {"model": "m", "input": said, "stream": self.stream, **sent}
 
     @property
     def answered(self) -> bool:
@@ -75,7 +80,7 @@ class Call:
 
     @property
     def attempt(self) -> tuple[Any, ...]:
-        return self.run, self.scope, self.prompt, self.previous, self.sent, self.stream
+        return self.run, self.scope, self.prompt, self.previous, self.sent, self.stream, self.carried
 
     @property
     def retried_until(self) -> int | None:
@@ -118,6 +123,11 @@ class Call:
         return replace(made, response_headers=made.response_headers + headers if seen else ())
 
 
+def said_step(who: str, text: str) -> dict[str, Any]:
+    kind = "user_input" if who == "app" else "model_output"
+    return {"type": kind, "content": [{"type": "text", "text": text}]}
+
+
 class Model:
     """What the store must hold: slow, and plain enough to be believed."""
 
@@ -136,7 +146,13 @@ class Model:
             key = min(group, key=lambda call: (call.start, call.key)).key
             self.groups[key] = group
             self.record |= {call.key: key for call in group}
+        self.carried: set[str] = set()
+        """The records whose parent is told by their history."""
         self.parent = {key: parent for key, group in self.groups.items() if (parent := self._parent(group))}
+        for key in sorted(self.groups.keys() - self.parent.keys()):
+            if parent := self._said_before(key):
+                self.parent[key] = parent
+                self.carried.add(key)
 
     def _leader(self, call: Call, leader: dict[str, Any], followed: set[str]) -> Any:
         earlier = [other for other in self._calls if other.order < call.order and other.scope == call.scope]
@@ -178,6 +194,36 @@ class Model:
         if named:
             return self.record[(creates[-1] if creates else named[0]).key]
         return identity.ghost_key(*first.scope, previous)
+
+    def _said(self, key: str) -> tuple[tuple[str, str], ...] | None:
+        """All that was said up to the end of a record that sends along what it needs; None if that is unknown."""
+        group = sorted(self.groups[key], key=lambda call: (call.start, call.key))
+        asking = next((call for call in group if call.operation == "create"), None)
+        if self.groups[key][0].operation != "create" or asking is None or group[-1].stage != DONE:
+            return None
+        answers = [
+            (call.prompt if call.operation == "create" else "later")
+            for call in group
+            if call.status == 200 and call.stage == DONE and call.operation != "delete"
+            if not (call.stream and call.operation == "create")
+        ]
+        return (*asking.carried, ("app", asking.prompt), ("model", answers[-1])) if answers else None
+
+    def _said_before(self, key: str) -> str | None:
+        first = self.groups[key][0]
+        group = sorted(self.groups[key], key=lambda call: (call.start, call.key))
+        asking = next((call for call in group if call.operation == "create"), None)
+        if first.operation != "create" or first.previous or asking is None or group[-1].stage != DONE:
+            return None
+        place = group[0].start, key
+        earlier = [
+            (len(said), (self.groups[other][0].start, other), other)
+            for other in self.groups
+            if self.groups[other][0].scope == first.scope and not self.groups[other][0].previous
+            if (said := self._said(other)) and said == asking.carried[: len(said)]
+            if (self.groups[other][0].start, other) < place
+        ]
+        return max(earlier)[2] if earlier else None
 
     @property
     def ghosts(self) -> dict[str, int]:
@@ -260,7 +306,8 @@ class AnyOrder(RuleBasedStateMachine):
         """Another attempt of a call, before or after it."""
         other = data.draw(st.sampled_from(list(self.calls.values())))
         same = {
-            name: getattr(other, name) for name in ("project", "origin", "run", "prompt", "previous", "sent", "stream")
+            name: getattr(other, name)
+            for name in ("project", "origin", "run", "prompt", "previous", "sent", "stream", "carried")
         }
         status = data.draw(st.sampled_from([200, 429, 503, None]))
         again = {**values, **same, "operation": "create", "status": status, "start": max(0, other.start + gap)}
@@ -274,6 +321,18 @@ class AnyOrder(RuleBasedStateMachine):
         same = {"project": other.project, "origin": other.origin, "operation": operation}
         named = {"previous": other.told} if operation == "create" else {"told": other.told}
         self.happen([{**values, **same, **named, "start": max(0, other.start + gap)}])
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data(), values=CALLS, gap=st.integers(-3, 12))
+    def go_on_with_all_of_it(self, data: st.DataObject, values: dict[str, Any], gap: int) -> None:
+        """A turn that sends along what was said before it, or the beginning of that, or something else."""
+        other = data.draw(st.sampled_from(list(self.calls.values())))
+        answered = data.draw(mostly([other.prompt], ["later", "one"]))
+        carried = (*other.carried, ("app", other.prompt), ("model", answered))
+        same = {"project": other.project, "origin": other.origin, "operation": "create", "carried": carried}
+        previous = data.draw(mostly([None], [other.previous]))
+        start = max(0, other.start + gap)
+        self.happen([{**values, **same, "previous": previous, "start": start, "sent": None}])
 
     @precondition(lambda self: any(call.stage != DONE for call in self.calls.values()))
     @rule(data=st.data(), stage=st.sampled_from([STREAMING, DONE]))
@@ -308,7 +367,7 @@ class AnyOrder(RuleBasedStateMachine):
         for key, row in rows.items():
             assert row.parent_key == model.parent.get(key)
             assert row.root_key == model.root(key)
-            assert row.linked_by == ("id" if row.parent_key else None)
+            assert row.linked_by == ("history" if key in model.carried else "id" if row.parent_key else None)
         for key, group in model.groups.items():
             assert [each.key for each in self.reader.exchanges(key)] == [
                 call.key for call in sorted(group, key=lambda call: (call.start, call.key))

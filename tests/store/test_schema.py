@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -73,6 +74,40 @@ def test_a_newer_schema_is_refused(database: Path, normalize: Normalize) -> None
     for opener in (Reader, Writer):
         with pytest.raises(StoreError, match=r"has schema 99, this tracer knows \d+: update interactions-tracer"):
             opener(database)
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_a_database_of_every_released_schema_opens(database: Path, repository: Path, version: int) -> None:
+    database.parent.mkdir()
+    shutil.copy(repository / "fixtures" / "stores" / f"m{version:03}.sqlite", database)
+    with pytest.raises(StoreError, match=rf"has schema {version}, this tracer reads {schema.VERSION}: "):
+        Reader(database)
+    Writer(database).close()
+    with Reader(database) as reader:
+        rows = {row.id: row for row in reader.interactions() if row.id}
+        assert reader.record(rows["v1_b"].key)["output_text"] == "20 C"
+        assert rows["v1_c"].parent_key == rows["v1_b"].key
+        assert len(reader.conversations(reader.conversation_seqs())) == 7
+        assert [one.path for one in reader.exchanges(rows["v1_job"].key)] == [
+            "/v1/interactions",
+            "/v1/interactions/v1_job",
+        ]
+    with sqlite3.connect(database) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+        assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    raw.close()
+
+
+def test_an_old_database_has_the_tables_of_a_new_one(tmp_path: Path, repository: Path) -> None:
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    shutil.copy(repository / "fixtures" / "stores" / "m001.sqlite", old)
+    tables = []
+    for path in (old, new):
+        Writer(path).close()
+        with sqlite3.connect(path) as raw:
+            tables.append(raw.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall())
+        raw.close()
+    assert tables[0] == tables[1]
 
 
 def test_another_programs_database_is_left_alone(database: Path) -> None:

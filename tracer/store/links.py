@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracer.identity import ghost_key
+from tracer.identity import Group, ghost_key
 
 FAILED = "(status IS 'failed' OR state = 'error')"
 RUNNING = "(state = 'in_flight' OR (state = 'complete' AND status IN ('in_progress', 'queued')))"
@@ -52,7 +52,7 @@ class Linker:
     def _row(self, key: str) -> dict[str, Any] | None:
         # The record's place in time is its first exchange's; at one instant a create comes first.
         cursor = self.connection.execute(
-            """SELECT i.key, i.origin, i.previous_id, i.parent_key, i.root_key, e.started_at_us,
+            """SELECT i.seq, i.key, i.origin, i.previous_id, i.parent_key, i.root_key, e.started_at_us,
                 e.operation <> 'create' AS rank, e.key AS first
             FROM interaction i JOIN exchange e ON e.project = i.project AND e.record = i.key
             WHERE i.project = ? AND i.key = ? ORDER BY e.started_at_us, rank, first LIMIT 1""",
@@ -62,13 +62,14 @@ class Linker:
         return dict(zip([column[0] for column in cursor.description], found, strict=True)) if found else None
 
     def _link(self, row: dict[str, Any]) -> None:
-        parent = self._parent(row) if row["previous_id"] else None
+        parent = self._parent(row) if row["previous_id"] else self._carried(row)
+        linked_by = None if parent is None else "id" if row["previous_id"] else "history"
         root = row["key"] if parent is None else self._root_of(parent)
         if parent != row["parent_key"]:
             self.leave(row["parent_key"], parent or row["key"])
         self.connection.execute(
             "UPDATE interaction SET parent_key = ?, root_key = ?, linked_by = ?, rev = ? WHERE project = ? AND key = ?",
-            (parent, root, "id" if parent else None, self.rev, self.project, row["key"]),
+            (parent, root, linked_by, self.rev, self.project, row["key"]),
         )
         self.roots |= {root, row["root_key"]}
         if root != row["root_key"]:
@@ -93,6 +94,33 @@ class Linker:
             if found:
                 return str(found[0])
         return self._ghost(*scope, row["started_at_us"])
+
+    def _carried(self, row: dict[str, Any]) -> str | None:
+        """The record whose words this one's input begins with: the longest such beginning, of those the newest."""
+        found = self.connection.execute(
+            """SELECT (SELECT i.key FROM interaction i WHERE i.history = p.hash AND i.project = p.project
+                    AND i.origin = p.origin AND (i.started_at_us, i.key) < (p.started_at_us, :key)
+                ORDER BY i.started_at_us DESC, i.key DESC LIMIT 1) AS parent
+            FROM prefix p WHERE p.seq = :seq AND parent IS NOT NULL ORDER BY p.place LIMIT 1""",
+            row,
+        ).fetchone()
+        return str(found[0]) if found else None
+
+    def carrying(self, groups: Iterable[Group]) -> set[str]:
+        """The records whose input may begin with the words of one of these, up to the next that says the same."""
+        found: set[str] = set()
+        for group in groups:
+            rows = self.connection.execute(
+                """SELECT c.key FROM interaction i JOIN prefix p ON p.hash = i.history AND p.project = i.project
+                    AND p.origin = i.origin AND p.started_at_us BETWEEN i.started_at_us AND coalesce(
+                        (SELECT min(n.started_at_us) FROM interaction n WHERE n.history = i.history
+                        AND n.project = i.project AND n.origin = i.origin AND n.started_at_us > i.started_at_us),
+                        p.started_at_us)
+                JOIN interaction c ON c.seq = p.seq WHERE i.project = ? AND i.key = ?""",
+                (self.project, group.key),
+            )
+            found.update(key for (key,) in rows)
+        return found
 
     def _ghost(self, project: str, origin: str, interaction_id: str, started_at_us: int) -> str:
         key = ghost_key(project, origin, interaction_id)
@@ -138,11 +166,24 @@ class Linker:
         A conversation keeps the `seq` of the interaction that was stored first, so it survives a new root.
         """
         rows = [row for root in sorted(self.roots) if (row := self._summed(root))]
+        self._note_gone({row[0] for row in rows})
         self.connection.executemany(
             "DELETE FROM conversation WHERE project = ? AND root_key = ?", [(self.project, root) for root in self.roots]
         )
         self.connection.executemany("DELETE FROM conversation WHERE seq = ?", [row[:1] for row in rows])
         self.connection.executemany(f"INSERT INTO conversation VALUES ({', '.join('?' * 13)})", rows)
+
+    def _note_gone(self, kept: set[int]) -> None:
+        before = {
+            seq
+            for root in self.roots
+            for (seq,) in self.connection.execute(
+                "SELECT seq FROM conversation WHERE project = ? AND root_key = ?", (self.project, root)
+            )
+        }
+        gone = [(seq, self.rev, self.project) for seq in before - kept]
+        self.connection.executemany("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", gone)
+        self.connection.executemany("DELETE FROM gone WHERE seq = ?", [(seq,) for seq in kept - before])
 
     def _summed(self, root: str) -> tuple[Any, ...] | None:
         where = "project = ? AND root_key = ? AND ghost = 0"

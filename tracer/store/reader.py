@@ -123,6 +123,12 @@ class Reader:
         )
         return [ConversationRow(*row) for row in rows]
 
+    def gone_since(self, rev: int, project: str | None = None) -> array[int]:
+        """The `seq` of every conversation that became part of another after a `rev`."""
+        clause, values = _scoped(None, project)
+        rows = self._query(f"SELECT seq FROM gone WHERE rev > ? AND {clause} ORDER BY seq", [rev, *values])
+        return array("q", (seq for (seq,) in rows))
+
     def totals(self, project: str | None = None) -> Totals:
         """Counts and cost over all conversations; reads every row of them."""
         clause, values = _scoped(None, project)

@@ -93,7 +93,31 @@ def m001_first_tables(db: Database) -> None:
     db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables,)
+_HISTORY_TABLES = (
+    "ALTER TABLE interaction ADD COLUMN client TEXT",
+    # What an interaction that keeps no state at the service can be recognised by (tracer.identity.history).
+    "ALTER TABLE interaction ADD COLUMN history BLOB",
+    """CREATE INDEX interaction_history ON interaction(history, project, origin, started_at_us)
+        WHERE history IS NOT NULL""",
+    """CREATE TABLE prefix(
+        seq INTEGER NOT NULL, place INTEGER NOT NULL, hash BLOB NOT NULL, project TEXT NOT NULL, origin TEXT NOT NULL,
+        started_at_us INTEGER NOT NULL, PRIMARY KEY(seq, place)) WITHOUT ROWID""",
+    "CREATE INDEX prefix_hash ON prefix(hash, project, origin, started_at_us)",
+    """CREATE TABLE unknown(
+        seq INTEGER NOT NULL, kind TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY(seq, kind, path)) WITHOUT ROWID""",
+    # Conversations that became part of another one, so that a screen can take them away.
+    "CREATE TABLE gone(seq INTEGER PRIMARY KEY, rev INTEGER NOT NULL, project TEXT NOT NULL)",
+    "CREATE INDEX gone_rev ON gone(rev)",
+)
+
+
+def m002_histories_and_unknowns(db: Database) -> None:
+    """Links by history, the words never seen before, clients, vanished conversations; `tracer reindex` fills them."""
+    for statement in _HISTORY_TABLES:
+        db.conn.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_histories_and_unknowns)
 VERSION = len(MIGRATIONS)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tracer.identity import Group, storable
+from tracer.identity.history import History, history
 from tracer.records.interaction import Interaction
 from tracer.records.steps import Call, Content, ModelOutput, Result, Step, UserInput
 
@@ -18,7 +19,14 @@ SEARCHED = 64 * 1024
 type Columns = dict[str, Any]
 
 
-def columns(record: Interaction, group: Group) -> Columns:
+def said_before(record: Interaction, group: Group) -> History:
+    """What links a call that carries its history to what it goes on from; nothing for one that names it by id."""
+    if group.previous_id or group.facts[0].operation != "create" or record.state == "in_flight":
+        return History()
+    return history(record.input, record.output)
+
+
+def columns(record: Interaction, group: Group, said: History) -> Columns:
     """The columns of a row, but for `seq`, `rev`, `root_key`, `parent_key` and `linked_by`, which links decide."""
     usage, timing, error = record.usage, record.timing, record.error
     code = None if error is None else error.code if error.code is not None else error.http_status
@@ -49,10 +57,18 @@ def columns(record: Interaction, group: Group) -> Columns:
         "tools": " ".join(tool_names(record.output)),
         "prompt": one_line(prompt(record)),
         "answer": one_line(answer(record)),
+        "client": _clean(" ".join(filter(None, (record.client.name, record.client.version))) or None),
+        "history": said.whole,
     }
 
 
 _TOKENS = ("input", "cached", "output", "thought", "tool_use", "total")
+
+
+def never_seen(record: Interaction) -> list[tuple[str, str]]:
+    """What of the wire no table knows: `field` and its path, or `event` and its name."""
+    named = [("field", path) for path in record.unknown.fields] + [("event", name) for name in record.unknown.events]
+    return [(kind, storable(path)) for kind, path in named]
 
 
 def searched(record: Interaction) -> tuple[str, str, str]:

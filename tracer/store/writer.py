@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 from tracer import identity
 from tracer.errors import StoreError
 from tracer.identity import Facts, Group
+from tracer.identity.history import History
 from tracer.records.interaction import Interaction
 from tracer.store import summaries
 from tracer.store.bodies import Codec
@@ -145,7 +146,7 @@ class _Update:
         known = neighbourhood(self._exchanges, self._project, looked_at)
         fresh = {change.exchange.key: change.exchange for change in changes}
         changed, touched = self._regroup(known, fresh)
-        dirty = {group.key for group in changed} | self._children(touched)
+        dirty = {group.key for group in changed} | self._children(touched) | self._linker.carrying(changed)
         for facts in looked_at:
             dirty |= self._referring(facts)
         self._linker.link(dirty)
@@ -184,13 +185,15 @@ class _Update:
         return row
 
     def _forget(self, seq: int) -> None:
-        for table, column in (("interaction", "seq"), ("record", "seq"), ("search", "rowid")):
-            self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (seq,))
+        for table in ("interaction", "record", "prefix", "unknown"):
+            self._connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
+        self._connection.execute("DELETE FROM search WHERE rowid = ?", (seq,))
 
     def _write(self, group: Group, seq: int | None, fresh: Mapping[str, Exchange]) -> None:
         key = group.key
         record = self._normalize(self._members(group, fresh), key=key)
-        columns = {**summaries.columns(record, group), "rev": self._rev}
+        said = summaries.said_before(record, group)
+        columns = {**summaries.columns(record, group, said), "rev": self._rev}
         is_new = seq is None
         if seq is None:
             columns["root_key"] = key
@@ -203,6 +206,7 @@ class _Update:
         else:
             assigned = ", ".join(f"{name} = ?" for name in columns)
             self._connection.execute(f"UPDATE interaction SET {assigned} WHERE seq = ?", (*columns.values(), seq))
+        self._write_rows(seq, is_new, columns, said, record)
         codec, data = self._codec.pack(record.to_json().encode())
         self._connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (seq, codec, data))
         if is_new or record.state != "in_flight":
@@ -210,6 +214,22 @@ class _Update:
         self._connection.executemany(
             "UPDATE exchange SET record = :record WHERE project = :project AND key = :key AND record IS NOT :record",
             [{"record": key, "project": self._project, "key": facts.key} for facts in group.facts],
+        )
+
+    def _write_rows(
+        self, seq: int, is_new: bool, columns: Mapping[str, Any], said: History, record: Interaction
+    ) -> None:
+        if not is_new:
+            for table in ("prefix", "unknown"):
+                self._connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
+        place = [columns[name] for name in ("project", "origin", "started_at_us")]
+        self._connection.executemany(
+            "INSERT INTO prefix VALUES (?, ?, ?, ?, ?, ?)",
+            [(seq, number, fingerprint, *place) for number, fingerprint in enumerate(said.prefixes)],
+        )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO unknown VALUES (?, ?, ?)",
+            [(seq, kind, path) for kind, path in summaries.never_seen(record)],
         )
 
     def _make_searchable(self, seq: int, record: Interaction) -> None:
