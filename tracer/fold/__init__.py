@@ -14,7 +14,7 @@ from typing import Any
 from tracer.dialects import DialectName
 from tracer.dialects import history as lists
 from tracer.events import Json, JsonObject
-from tracer.fold import failure, schema, turn, unknown
+from tracer.fold import failure, schema, tokens, turn, unknown
 from tracer.fold.caller import client
 from tracer.fold.reading import Reading, Sighting, is_terminal, read
 from tracer.fold.timing import milliseconds, rfc3339, timing
@@ -119,7 +119,8 @@ class _Told:
 
     def response(self) -> JsonObject:
         usage = self._fields.get("usage")
-        typed = {"input", "usage"} if usage is None or not unknown.in_body({"usage": usage}) else {"input"}
+        held = isinstance(usage, dict) and not tokens.says_more(usage) and not unknown.in_body({"usage": usage})
+        typed = {"input", "usage"} if held else {"input"}
         return {name: value for name, value in self._fields.items() if name not in typed}
 
 

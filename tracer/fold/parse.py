@@ -15,7 +15,7 @@ MAX_BYTES = 128 * 1024 * 1024
 MAX_VALUES = 1_000_000
 """Parsed, small values take up to thirty times their bytes; the limit is what keeps memory in proportion."""
 
-# A tab or line feed inside a string is no reason to lose a body; some recordings have them.
+# A tab or line feed inside a string is no reason to lose a body.
 _DECODER = json.JSONDecoder(strict=False)
 _scan: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 

@@ -18,6 +18,7 @@ _COUNTS = {
     "total_tokens": "total_tokens",
 }
 _MODALITIES = ("input", "output", "cached", "tool_use")
+_TYPED = {*_COUNTS.values(), *(f"{part}_tokens_by_modality" for part in _MODALITIES), "grounding_tool_count"}
 _LARGEST = 2**63
 
 
@@ -32,6 +33,11 @@ def read_usage(usage: JsonObject) -> Usage:
     }
     grounding = _pairs(named.get("grounding_tool_count"), "type", "count")
     return Usage(**counts, by_modality=by_modality, grounding=grounding, sum_ok=_sum_ok(counts))
+
+
+def says_more(usage: JsonObject) -> bool:
+    """Whether a usage object has fields that `Usage` has no place for."""
+    return not current_usage(usage).keys() <= _TYPED
 
 
 def largest(running: Sequence[JsonObject]) -> JsonObject | None:
