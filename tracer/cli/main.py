@@ -20,6 +20,8 @@ VERBS: dict[str, str] = {
     "list": "List interactions.",
     "show": "Show one interaction.",
     "tree": "Show conversations as trees.",
+    "diff": "Compare two interactions by what they mean.",
+    "export": "Write interactions as JSON lines, Markdown, curl or Python.",
     "decode": "Turn raw JSON bodies or event streams into records.",
     "import": "Bring cassettes, HAR and flow files into the database.",
     "recover": "Bring journal segments of dead processes into the database.",
