@@ -142,8 +142,8 @@ def test_a_signal_ends_the_app_and_the_proxy(tracer: Any, app: Any, number: int)
 def test_an_app_may_tidy_up_after_sigterm(tracer: Any, upstream: Any, app: Any) -> None:
     upstream.answers(ANSWER)
     code = (
-        f"def late(*_):\n    {HELLO}    os.write(1, b'tidied\\n')\n    sys.exit(9)\n"
-        "signal.signal(signal.SIGTERM, late)\nos.write(1, b'ready\\n')\ntime.sleep(600)"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\nprint('ready', flush=True)\n"
+        f"signal.sigwait([signal.SIGTERM])\n{HELLO}print('tidied', flush=True)\nsys.exit(9)"
     )
     with tracer.start("run", "--upstream", upstream.url, "--", *app(code)) as process:
         assert process.stdout.readline() == "ready\n"
