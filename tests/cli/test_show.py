@@ -39,7 +39,11 @@ def test_the_page_of_a_tool_call(recorded: Path, capsys: pytest.CaptureFixture[s
         "    tool.",
         "  function_call get_weather fc1",
         '    {"city": "Oslo"}',
+        "",
+        "Tools of the app",
+        "  get_weather fc1 in 9.0 s, for 0002000000000000",
     ]
+    assert "  get_weather fc1 in 9.0 s, called by 0001000000000000\n" in shown(capsys, "v1_b")
 
 
 def test_what_is_not_in_the_cost_is_said(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +109,10 @@ def test_raw_bytes_are_made_harmless_on_a_terminal(
         (["nope"], 1, "no interaction has a key or an id that begins with 'nope'"),
         (["v1_"], 1, "'v1_' begins several keys or ids, give more of one: "),
         (["v1_unseen"], 1, "interaction 'v1_unseen' was never recorded"),
+        (["v1_unseen", "--context"], 1, "interaction 'v1_unseen' was never recorded"),
+        (["v1_unseen", "--events"], 1, "interaction 'v1_unseen' was never recorded"),
         (["v1_a", "--json", "--raw"], 2, "--json and --raw exclude each other"),
+        (["v1_a", "--context", "--events"], 2, "--context and --events exclude each other"),
     ],
 )
 def test_what_can_not_be_shown_is_said(
@@ -115,3 +122,43 @@ def test_what_can_not_be_shown_is_said(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"tracer: {says}")
+
+
+def test_the_context_of_a_turn(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = shown(capsys, "v1_c", "--context").splitlines()
+    assert page[:5] == [
+        "Turns",
+        "  0001000000000000 · 1 in, 2 out · 12 input tokens",
+        "  0002000000000000 · 1 in, 1 out · 12 input tokens (+0)",
+        "    the app's get_weather fc1: 9.0 s before it",
+        "  0003000000000000 · 1 in, 1 out · 12 input tokens (+0)",
+    ]
+    had = page[page.index("What the model had") :]
+    assert [line.strip() for line in had if "Oslo" in line or "Rome" in line] == [
+        "Weather in Oslo?",
+        '{"city": "Oslo"}',
+        "And Rome?",
+    ]
+    assert "22 °C" not in "\n".join(had)
+    assert "(earlier turns were not recorded)" in shown(capsys, "v1_e", "--context")
+
+
+def test_the_context_as_json_is_one_line(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = shown(capsys, "v1_b", "--context", "--json")
+    assert line.count("\n") == 1
+    context = json.loads(line)
+    assert [turn["id"] for turn in context["turns"]] == ["v1_a", "v1_b"]
+    assert context["turns"][1]["tools"][0]["ms"] == 9000.0
+
+
+def test_the_events_of_a_stream(recorded: Path, capsys: pytest.CaptureFixture[str], exchanges: list[Exchange]) -> None:
+    lines = shown(capsys, "v1_b", "--events").splitlines()
+    assert lines[0] == "POST /v1/interactions -> 200"
+    assert lines[1].split()[:6] == ["1", "125", "ms", "+125", "ms", "interaction.created"]
+    assert "\x1b" not in "".join(lines)
+    told = [json.loads(line) for line in shown(capsys, "v1_b", "--events", "--json").splitlines()]
+    assert [event["number"] for event in told] == list(range(1, 8))
+    assert [event["at_ms"] for event in told] == [chunk.at_us / 1000 for chunk in exchanges[1].chunks]
+    assert told[0]["data"]["interaction"]["id"] == "v1_b"
+    assert told[-1]["data"] == "[DONE]"
+    assert "GET /v1/interactions/v1_job -> 200, no stream\n" in shown(capsys, "v1_job", "--events")

@@ -150,3 +150,44 @@ def test_conversations_that_became_one_are_told(tmp_path: Path) -> None:
         assert set(reader.gone_since(rev, "test")) == set(before) - set(after)
         assert list(reader.gone_since(rev, "another")) == list(reader.gone_since(reader.last_rev())) == []
         assert [row.seq for row in reader.conversations_since(rev)] == after
+
+
+def test_the_app_s_own_time_between_call_and_result(tmp_path: Path) -> None:
+    weather = function_call("fc1", "get_weather", city="Oslo")
+    result = function_result("fc1", "get_weather", 20)
+    asks = call(1, "Weather?", answer(None, steps=[weather]))
+    brings = call(5, [user("Weather?"), weather, result], "20.")
+    goes_on = call(9, [user("Weather?"), weather, result, model("20."), user("And Rome?")], "22.")
+    again = call(12, [user("Weather?"), weather, result], "21.")
+    with Writer(tmp_path / "t.db") as writer, Reader(tmp_path / "t.db") as reader:
+        writer.apply([asks, brings, goes_on, again])
+
+        def waited(one: Exchange) -> list[tuple[str, int, int, float | None]]:
+            found = reader.tool_times(one.key)
+            return [(each.call_id, int(each.made_by, 16), int(each.answered_by, 16), each.ms) for each in found]
+
+        assert waited(asks) == [("fc1", 1, 5, 3000.0), ("fc1", 1, 12, 10000.0)]
+        assert waited(brings) == [("fc1", 1, 5, 3000.0)]
+        assert waited(goes_on) == []
+        assert [row.key for row in reader.path(goes_on.key)] == [asks.key, brings.key, goes_on.key]
+
+
+def test_a_result_may_come_more_than_one_turn_later(tmp_path: Path) -> None:
+    calls = [function_call("fc1", "slow"), function_call("fc2", "fast")]
+    made = exchange({"input": "Do"}, answer("v1_a", steps=calls), at_us=START_US)
+    fast = exchange(
+        {"input": [function_result("fc2", "fast", 1)], "previous_interaction_id": "v1_a"},
+        answer("v1_b", text="Wait."),
+        at_us=START_US + 2 * SECOND,
+    )
+    slow = exchange(
+        {"input": [function_result("fc1", "slow", 1)], "previous_interaction_id": "v1_b"},
+        answer("v1_c", text="Done."),
+        at_us=START_US + 9 * SECOND,
+    )
+    with Writer(tmp_path / "t.db") as writer, Reader(tmp_path / "t.db") as reader:
+        writer.apply([made, fast, slow])
+        assert [(one.call_id, one.made_by, one.ms) for one in reader.tool_times(slow.key)] == [
+            ("fc1", made.key, 8000.0)
+        ]
+        assert [one.call_id for one in reader.tool_times(made.key)] == ["fc2"]

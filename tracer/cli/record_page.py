@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from tracer.cli.rendering import clean, count, glyph, milliseconds, money, one_line, status_word
+from tracer.cli.rendering import SHORT_KEY, clean, count, glyph, milliseconds, money, one_line, status_word
+
+if TYPE_CHECKING:
+    from tracer.context import ToolTime
 
 type Record = dict[str, Any]
 
 
-def page(record: Record) -> list[str]:
+def page(record: Record, tools: Sequence[ToolTime] = ()) -> list[str]:
     """The lines of a record as `store.reader` gives it; all text in them is safe for a terminal."""
-    asked = list(_steps(record["input"]))
-    answered = list(_steps(record["output"]))
+    asked = list(steps(record["input"]))
+    answered = list(steps(record["output"]))
     lines = [_title(record), *(f"{name:<10}{value}" for name, value in _facts(record) if value)]
     for heading, body in (("Asked", asked), ("Answered", answered)):
         if body:
             lines += ["", heading, *body]
+    if tools:
+        lines += ["", "Tools of the app", *(f"  {_tool(one, record['key'])}" for one in tools)]
     if len(record["exchanges"]) > 1:
         lines += ["", "Exchanges", *(f"  {_exchange(one)}" for one in record["exchanges"])]
     return lines
@@ -35,6 +40,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "id", one_line(record["id"] or "")
     if record["previous_interaction_id"]:
         yield "continues", one_line(record["previous_interaction_id"])
+    elif record["linked_by"] == "history":
+        yield "continues", f"{record['parent_key'][:SHORT_KEY]} (its input begins with what was said there)"
     yield "started", record["timing"]["started_at"]
     yield "upstream", one_line(f"{record['upstream']} ({record['dialect']}, {record['api_version']})")
     yield "client", one_line(" ".join(filter(None, map(record["client"].get, ("name", "version", "language")))))
@@ -104,8 +111,15 @@ def _exchange(exchange: Record) -> str:
     return f"{exchange['started_at']}  {one_line(line)}"
 
 
-def _steps(steps: list[Record]) -> Iterator[str]:
-    for step in steps:
+def _tool(one: ToolTime, here: str) -> str:
+    took = "in unknown time" if one.ms is None else f"in {milliseconds(one.ms)}"
+    where = f"for {one.answered_by[:SHORT_KEY]}" if one.made_by == here else f"called by {one.made_by[:SHORT_KEY]}"
+    return one_line(f"{one.name or '?'} {one.call_id} {took}, {where}")
+
+
+def steps(some: list[Record]) -> Iterator[str]:
+    """Steps as indented lines, safe for a terminal."""
+    for step in some:
         kind = str(step.get("type"))
         head, body = _step(kind, step)
         yield f"  {one_line(head)}"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tracer.errors import StoreError
 from tracer.identity import storable
@@ -24,12 +24,17 @@ from tracer.store.rows import ConversationRow, InteractionRow
 from tracer.store.schema import open_for_reading
 from tracer.wire.exchange import Exchange
 
+if TYPE_CHECKING:
+    from tracer.context import Context, ToolTime
+
 _INTERACTION = ", ".join(field.name for field in fields(InteractionRow))
 _CONVERSATION = ", ".join(field.name for field in fields(ConversationRow))
 _FLAGS = tuple(place for place, field in enumerate(fields(InteractionRow)) if field.type == "bool")
 _NEWEST = "ORDER BY started_at_us DESC, seq DESC"
 _CANDIDATES = 8
 _MANY = 20_000
+_GENERATIONS = 64
+"""How many turns back, and how many forks ahead, the calls and results of one interaction are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,44 @@ class Reader:
         with self._snapshot():
             row = self.interaction(key)
             return self._exchanges.load("project = ? AND record = ?", [row.project, key])
+
+    def path(self, key: str) -> list[InteractionRow]:
+        """The interactions from the root of a conversation to this one; the first may be a ghost."""
+        with self._snapshot():
+            rows = [self.interaction(key)]
+            while above := rows[-1].parent_key:
+                rows += self._interactions("project = ? AND key = ?", [rows[0].project, above], "LIMIT 1")
+        return rows[::-1]
+
+    def context(self, key: str) -> Context:
+        """What the model had when it answered this. Raises StoreError for a ghost."""
+        from tracer.context import effective
+
+        records = [self.record(row.key) for row in self.path(key) if not row.ghost or row.key == key]
+        return effective(records)
+
+    def tool_times(self, key: str) -> list[ToolTime]:
+        """How long the app took: for the results that this interaction brought, then for the calls it made.
+
+        Raises StoreError for a ghost.
+        """
+        from tracer.context import answers_in, calls_in, tool_times
+
+        record = self.record(key)
+        found: list[ToolTime] = []
+        brought = set(answers_in(record))
+        above = self.path(key)[-2::-1][:_GENERATIONS] if brought else []
+        # A call that carries its history repeats results of earlier turns; only those for its parent are its own.
+        for row in above[:1] if record["linked_by"] == "history" else above:
+            if row.ghost or not brought:
+                break
+            found += [one for one in tool_times(self.record(row.key), record) if one.call_id in brought]
+            brought -= {one.call_id for one in found}
+        if any(True for _ in calls_in(record)):
+            children = "SELECT key FROM interaction WHERE project = ? AND parent_key = ? ORDER BY started_at_us, key"
+            for (child,) in self._query(f"{children} LIMIT {_GENERATIONS}", [record["project"] or "", key]):
+                found += tool_times(record, self.record(child))
+        return found
 
     def runs(self, project: str | None = None, limit: int | None = None) -> list[RunRow]:
         """Starts of the proxy, newest first."""
