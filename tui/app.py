@@ -10,7 +10,7 @@ from textual.app import App
 
 from tui.data import Door, Source, Subject
 from tui.header import Facts
-from tui.messages import Go
+from tui.messages import Go, Marked
 from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
 from tui.screens.page import PageScreen
 from tui.theme import THEME
@@ -41,6 +41,8 @@ class TracerApp(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self.door = Door(open_source, facts.project)
+        self.marked: Subject | None = None
+        """A of a comparison that waits for B."""
         self.first_screen = ConversationsScreen(
             self.door, facts, now_us=now_us, start=start, follow=follow, poll_seconds=poll_seconds
         )
@@ -56,6 +58,25 @@ class TracerApp(App[None]):
             self.first_screen.say("not recorded: there is nothing to show of it")
             return
         self._open(_page(message.where, self.door, message.subject))
+
+    def on_marked(self, message: Marked) -> None:
+        """The first of two is remembered; the second opens the comparison."""
+        subject, first = message.subject, self.marked
+        if subject.row.ghost:
+            self._say("not recorded: there is nothing to compare")
+        elif first is None or first.row.key == subject.row.key:
+            self.marked = None if first else subject
+            self._say("no longer marked" if first else "marked as A: press d on another interaction to compare")
+        else:
+            from tui.screens.diff import DiffScreen
+
+            self.marked = None
+            self._open(DiffScreen(self.door, subject, first))
+
+    def _say(self, text: str) -> None:
+        screen = self.screen
+        if isinstance(screen, PageScreen | ConversationsScreen):
+            screen.say(text)
 
     def _open(self, page: PageScreen) -> None:
         if isinstance(self.screen, PageScreen):

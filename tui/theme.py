@@ -77,6 +77,8 @@ class S:
     cursor_idle = Style(bgcolor=RAISED)
     found = Style(color=BACKGROUND, bgcolor=AMBER)
     playhead = Style(bgcolor=CURSOR, bold=True)
+    removed = Style(color=RED, bgcolor="#33191f")
+    added = Style(color=GREEN, bgcolor="#16301f")
     live = Style(color=BACKGROUND, bgcolor=GREEN, bold=True)
     badge = Style(color=BACKGROUND, bgcolor=AMBER, bold=True)
     follow = Style(color=BACKGROUND, bgcolor=BLUE, bold=True)

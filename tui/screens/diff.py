@@ -1,0 +1,143 @@
+"""The difference of two interactions: what they have in common is said in a word, what not is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from tracer.diff import Difference, diff
+from tui.comparison import Shown, compared
+from tui.data import Door, Subject, Whole
+from tui.screens.page import PageScreen
+from tui.text import clean
+from tui.theme import S
+from tui.widgets.bars import Bar, HintBar, PaneTitle
+from tui.widgets.search_bar import SearchBar
+from tui.widgets.virtual_list import Hint, VirtualList
+
+
+class DiffView(VirtualList):
+    """The comparison, line by line."""
+
+    TITLE = "A → B"
+    HINTS: ClassVar[tuple[Hint, ...]] = (
+        ("} {", "next, last difference"),
+        ("x", "swap A and B"),
+        ("/ n N", "search"),
+        ("r w", "raw, waterfall of B"),
+        ("y e", "copy, export"),
+        ("esc", "back"),
+    )
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.found: Difference | None = None
+        self.lines: list[Shown] = []
+
+    def show(self, found: Difference | None) -> None:
+        """Another comparison, or the same at another width."""
+        self.found = found
+        self.lines = [] if found is None or self.size.width <= 0 else compared(found, self.size.width)
+        self.set_total(len(self.lines))
+
+    def on_resize(self) -> None:
+        """Texts wrap anew."""
+        super().on_resize()
+        self.show(self.found)
+
+    def draw(self, index: int, part: int, width: int) -> list[Segment]:
+        """A line as laid out."""
+        return self.lines[index].segments
+
+    def to_difference(self, step: int, times: int) -> bool:
+        """To the next or last difference; False if there is none."""
+        for _ in range(times):
+            starts = [at for at, line in enumerate(self.lines) if line.starts and (at - self.cursor) * step > 0]
+            if not starts:
+                return False
+            self.move_to(starts[0] if step > 0 else starts[-1], by_user=True)
+        return True
+
+
+class DiffScreen(PageScreen):
+    """A is what was marked first; `subject` is B."""
+
+    NAME = "diff"
+    AUTO_FOCUS = "#diff"
+    PANES = ("diff",)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_curly_bracket", "difference(1)", "next difference", show=False),
+        Binding("left_curly_bracket", "difference(-1)", "difference before", show=False),
+        Binding("x", "swap", "swap A and B", show=False),
+    ]
+
+    def __init__(self, door: Door, subject: Subject, first: Subject) -> None:
+        super().__init__(door, subject)
+        self.first = first
+
+    def compose(self) -> ComposeResult:
+        """One pane between the bars."""
+        yield Bar(id="header")
+        view = DiffView(id="diff")
+        with Vertical():
+            yield PaneTitle(view)
+            yield view
+        yield SearchBar()
+        yield HintBar(id="hints")
+
+    @property
+    def view(self) -> DiffView:
+        """The comparison."""
+        return self.query_one("#diff", DiffView)
+
+    async def fill(self, whole: Whole, *, same: bool) -> None:
+        """Compare in a thread: long texts take a while."""
+        before = (await self.door.whole(self.first.row.key)).record
+        if before is None or whole.record is None:
+            self.say("one of the two was never recorded: there is nothing to compare")
+            return
+        found = await asyncio.to_thread(diff, before, whole.record)
+        names = [short(row.id or row.key) for row in (self.first.row, self.subject.row)]
+        self.view.title = f"A {names[0]} → B {names[1]}"
+        self.view.show(found)
+
+    def facts(self) -> Sequence[Segment]:
+        """In a word, whether they differ."""
+        found = self.view.found
+        if found is None:
+            return [Segment(" reading … ", S.muted)]
+        said = "the same" if found.same else "another answer" if found.same_request else "another request"
+        return [Segment(f" {said} ", S.done if found.same else S.running)]
+
+    def action_difference(self, step: int) -> None:
+        """The next difference, or the one before."""
+        if not self.view.to_difference(step, self.view.take_count() or 1):
+            self.say("no more differences that way")
+
+    def action_swap(self) -> None:
+        """A becomes B."""
+        self.first, self.subject = self.subject, self.first
+        self.whole = None
+        self.load()
+
+    def action_again(self, step: int) -> None:
+        """The next line with the words, round and round."""
+        view, words = self.view, self._words.lower()
+        for distance in range(1, view.total + 1) if words else ():
+            at = (view.cursor + step * distance) % view.total
+            if words in "".join(segment.text for segment in view.lines[at].segments).lower():
+                view.move_to(at, by_user=True)
+                return
+        self.say(f"not found here: {self._words}" if words else "")
+
+
+def short(name: str) -> str:
+    """An id by its end: those of one service begin alike."""
+    shown = clean(name)
+    return shown if len(shown) <= 20 else f"…{shown[-16:]}"
