@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
-MODES = ("none", "once", "new_episodes", "all")
+MODES = ("none", "once", "new_episodes", "all", "rewrite")
+SEVERITIES = ("shape", "behaviour", "wording", "usage")
 KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 STAND_IN_KEY = "replayed-without-a-key"
 
 _key_is_ours = pytest.StashKey[bool]()
+_survey = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +33,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=MODES,
         default="none",
         help="none: replay cassettes, nothing reaches the service (default); once: record tests that have no cassette; "
-        "new_episodes: record what the cassette does not hold; all: record everything again",
+        "new_episodes: record what the cassette does not hold; all: record everything again; "
+        "rewrite: the same, and cassettes hold nothing else then",
+    )
+    group.addoption(
+        "--interactions-live",
+        action="store_true",
+        help="let marked tests call the service; nothing is replayed, nothing is written",
+    )
+    group.addoption(
+        "--interactions-verify",
+        action="store_true",
+        help="run no test: send what the cassettes of marked tests hold to the service, and tell what it answers now",
+    )
+    group.addoption(
+        "--interactions-drift",
+        choices=SEVERITIES,
+        default="behaviour",
+        help="the mildest drift with which --interactions-verify fails (default: behaviour)",
+    )
+    group.addoption(
+        "--interactions-check-orphans",
+        action="store_true",
+        help="fail if there are cassettes that no test asks for",
+    )
+    parser.addini(
+        "interactions_unplayed",
+        "recordings that a passing test did not ask for: ignore, warn (default) or fail",
+        default="warn",
+    )
+    parser.addini(
+        "interactions_max_age",
+        "how old cassettes may be: '90d' warns, '90d fail' fails, '90d rerecord' records again if it may",
+        default="",
     )
     parser.addini(
         "interactions_cassette_dir",
@@ -50,13 +84,67 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker, and puts a stand-in key where replaying tests build their clients."""
     config.addinivalue_line(
         "markers",
-        "interactions(cassette=None, *, ignore=[], polls='collapse', errors=False): "
+        "interactions(cassette=None, *, ignore=[], polls='collapse', errors=False, other_hosts='pass'): "
         "replay the test's Interactions API calls from a cassette, or record them (--interactions-record)",
     )
-    replays = config.getoption("--interactions-record") == "none"
+    _check(config)
+    config.pluginmanager.register(_Ledger(config), "interactions-ledger")
+    live = config.getoption("--interactions-live") or config.getoption("--interactions-verify")
+    replays = config.getoption("--interactions-record") == "none" and not live
     if replays and not any(os.environ.get(name) for name in KEY_VARIABLES):
         os.environ[KEY_VARIABLES[0]] = STAND_IN_KEY
         config.stash[_key_is_ours] = True
+
+
+def _check(config: pytest.Config) -> None:
+    unplayed = config.getini("interactions_unplayed")
+    if unplayed not in ("ignore", "warn", "fail"):
+        raise pytest.UsageError(f"interactions_unplayed is {unplayed!r}: it must be ignore, warn or fail")
+    if config.getoption("--interactions-live") and config.getoption("--interactions-record") != "none":
+        raise pytest.UsageError("--interactions-live writes nothing: leave --interactions-record out")
+    if config.getoption("--interactions-verify") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--interactions-verify runs in one process: leave -n out")
+    if config.getoption("--interactions-check-orphans") and any("::" in argument for argument in config.args):
+        raise pytest.UsageError("--interactions-check-orphans needs whole files: leave out the names after '::'")
+
+
+class _Ledger:
+    """What the tests of all processes tell of their calls, for the end of the run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._told: list[tuple[str, dict[str, Any]]] = []
+        self._surveys: list[dict[str, list[str]]] = []
+        self._orphans: list[Path] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if (verdict := getattr(report, "interactions", None)) is not None:
+            self._told.append((report.nodeid, verdict))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        # A worker of pytest-xdist has ended.
+        if survey := getattr(node, "workeroutput", {}).get("interactions_survey"):
+            self._surveys.append(survey)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        survey = self._config.stash.get(_survey, None)
+        if (output := getattr(self._config, "workeroutput", None)) is not None:
+            output["interactions_survey"] = survey
+            return
+        told = [*self._surveys, *([survey] if survey else [])]
+        if told and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            self._orphans = _module("orphans").find(self._config, told)
+            if self._orphans:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._told:
+            _module("verdicts").summarize(terminalreporter, self._told, self._config.getini("interactions_unplayed"))
+        if self._orphans:
+            terminalreporter.section("cassettes that no test asks for", sep="-")
+            for orphan in self._orphans:
+                terminalreporter.write_line(os.path.relpath(orphan, self._config.invocation_params.dir))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -78,6 +166,23 @@ def interactions(request: pytest.FixtureRequest) -> Any:
     if request.node.get_closest_marker("interactions") is None:
         pytest.fail("the fixture 'interactions' needs the marker: @pytest.mark.interactions", pytrace=False)
     return _runner().session_of(request.node)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Remembers which cassettes are in use, before anything is deselected."""
+    if config.getoption("--interactions-check-orphans") and not _hidden():
+        config.stash[_survey] = _module("orphans").survey(config, items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Verifies instead of running, if asked to."""
+    if not session.config.getoption("--interactions-verify"):
+        return None
+    if hidden := _hidden():
+        raise pytest.UsageError(hidden)
+    return bool(_module("drift").verify(session))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -105,11 +210,26 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
             _runner().end(item)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Adds to the report of the teardown what became of the test's calls."""
+    report = yield
+    if call.when == "teardown" and item.get_closest_marker("interactions") is not None and not _hidden():
+        verdict = _module("").verdict_of(item)
+        if verdict is not None:
+            report.interactions = verdict
+    return report
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"tracer.pytest_plugin.{name}".rstrip("."))
+
+
 def _runner() -> Any:
     """The plugin proper."""
     if hidden := _hidden():
         pytest.fail(hidden, pytrace=False)
-    return importlib.import_module("tracer.pytest_plugin")
+    return _module("")
 
 
 def _hidden() -> str | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracer.serve.session import record, replay
+    from tracer.serve.blocks import record, replay
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "record", "replay"]
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
     if name in ("record", "replay"):
         import importlib
 
-        return getattr(importlib.import_module("tracer.serve.session"), name)
+        return getattr(importlib.import_module("tracer.serve.blocks"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

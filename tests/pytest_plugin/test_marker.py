@@ -12,7 +12,8 @@ import pytest
 
 from interactions_tracer_plugin import KEY_VARIABLES, MODES, STAND_IN_KEY
 from tracer.serve import session
-from tracer.serve.session import REPLAY_KEY, Mode
+from tracer.serve.blocks import REPLAY_KEY
+from tracer.serve.session import Mode
 
 
 def test_cassette_names(project: Any, service: Any) -> None:
@@ -153,7 +154,7 @@ def test_page_names_every_option_and_argument(repository: Path) -> None:
         *re.findall(r'addoption\(\s*"(--[\w-]+)"', plugin),
         *MODES,
     }
-    assert len(named) == 7
+    assert len(named) == 14
     assert {name for name in named if f"`{name}" not in page} == set()
     (signature,) = re.findall(r'"(interactions\(.*\)): "', plugin)
     assert signature.replace("'", '"') in page

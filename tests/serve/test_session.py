@@ -15,10 +15,11 @@ from tracer.errors import CassetteError, ReplayMiss
 from tracer.player.matching import call_of
 from tracer.player.rules import Rules
 from tracer.player.state import Engine
+from tracer.serve.blocks import REPLAY_KEY
 from tracer.serve.hosts import Place
 from tracer.serve.live import LiveExchange
 from tracer.serve.server import Server
-from tracer.serve.session import REPLAY_KEY, Session
+from tracer.serve.session import Session
 from tracer.wire.exchange import Exchange
 
 URL = "https://generativelanguage.googleapis.com/v1/interactions"

@@ -7,9 +7,10 @@ import hashlib
 import os
 import secrets as randomness
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tracer.cassettes import format as cassette_format
 from tracer.cassettes.scrub import refuse_secrets
@@ -19,26 +20,35 @@ from tracer.wire.exchange import Exchange
 
 def load(path: Path) -> list[Exchange]:
     """The exchanges of a cassette file; none if there is no file. Raises CassetteError if it can't be read."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[list[Exchange], dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return []
+        return [], {}
     except (OSError, UnicodeDecodeError) as error:
         raise CassetteError(f"{path} can't be read: {error}; restore it, or delete it and record it again") from error
-    return cassette_format.loads(text, str(path)) if text.strip() else []
+    return cassette_format.read(text, str(path)) if text.strip() else ([], {})
 
 
 def update(
-    path: Path, change: Callable[[list[Exchange]], Sequence[Exchange]], *, secrets: Iterable[str] = ()
+    path: Path,
+    change: Callable[[list[Exchange]], Sequence[Exchange]],
+    *,
+    secrets: Iterable[str] = (),
+    values: Mapping[str, Any] | None = None,
 ) -> list[Exchange]:
-    """Replace a cassette by what `change` makes of its exchanges; returns what it holds then.
+    """Replace a cassette by what `change` makes of its exchanges; returns what it holds then. `values` are stored too.
 
     Processes that update the same cassette wait for each other. A crash, a damaged file or a refusal leaves the old
     file as it was. Raises CassetteError.
     """
     with _only_writer(path):
-        exchanges = list(change(load(path)))
-        text = cassette_format.dumps(exchanges)
+        old, stored = _read(path)
+        exchanges = list(change(old))
+        text = cassette_format.dumps(exchanges, {**stored, **(values or {})})
         refuse_secrets(text, exchanges, secrets, str(path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

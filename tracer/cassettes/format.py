@@ -31,6 +31,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from tracer.cassettes.literal import Row, serialize
 from tracer.dialects import detect
 from tracer.errors import CassetteError, WireError
+from tracer.player.matching import is_foreign
 from tracer.wire import routes
 from tracer.wire.decoding import BodyDecoder
 from tracer.wire.exchange import Chunk, Exchange, Headers, Outcome
@@ -54,8 +55,11 @@ _MAX_BODY = 1 << 30
 _EDITED = "the body was edited after it was recorded, so its chunk times are left out"
 
 
-def dumps(exchanges: Iterable[Exchange]) -> str:
-    """The text of a cassette. Exchanges without a response have no place in it and are left out."""
+def dumps(exchanges: Iterable[Exchange], values: Mapping[str, Any] | None = None) -> str:
+    """The text of a cassette. Exchanges without a response have no place in it and are left out.
+
+    `values` are what tests have stored beside the recordings, where vcrpy's `Cassette.get_metadata` finds them too.
+    """
     from vcr.request import Request  # type: ignore[import-untyped]
     from vcr.serialize import serialize as vcr_serialize  # type: ignore[import-untyped]
 
@@ -67,7 +71,8 @@ def dumps(exchanges: Iterable[Exchange]) -> str:
         ],
         "responses": [_response(exchange) for exchange in answered],
         "metadata": {
-            "tracer": {"format": FORMAT, "exchanges": {exchange.key: _measured(exchange) for exchange in answered}}
+            **(values or {}),
+            "tracer": {"format": FORMAT, "exchanges": {exchange.key: _measured(exchange) for exchange in answered}},
         },
     }
     return str(vcr_serialize(cassette, _Serializer))
@@ -80,7 +85,7 @@ class _Serializer:
 def uri(exchange: Exchange) -> str:
     """The request's address at the service itself, whatever base URL it was recorded through."""
     origin, path = exchange.origin, exchange.path
-    if not routes.is_service_host(urlsplit(origin).hostname or ""):
+    if not routes.is_service_host(urlsplit(origin).hostname or "") and not is_foreign(exchange):
         route = routes.match(exchange.method, path, exchange.query)
         origin = routes.VERTEX_ORIGIN if route and route.service == "vertex" else routes.GEMINI_ORIGIN
         path = path.removeprefix(route.prefix) if route else path
@@ -92,6 +97,11 @@ def loads(text: str, name: str = "the cassette") -> list[Exchange]:
 
     Raises CassetteError for text that is no cassette, is damaged, or was written by a newer version.
     """
+    return read(text, name)[0]
+
+
+def read(text: str, name: str = "the cassette") -> tuple[list[Exchange], dict[str, Any]]:
+    """The same with the values that tests have stored."""
     data = _parse(text, name)
     measured = _metadata(data, name)
     exchanges: list[Exchange] = []
@@ -100,7 +110,8 @@ def loads(text: str, name: str = "the cassette") -> list[Exchange]:
             exchanges.append(_exchange(interaction, number, measured))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _damaged(name, f"recording {number + 1} is incomplete ({error!r})") from error
-    return exchanges
+    stored = data.get("metadata") or {}
+    return exchanges, {key: value for key, value in stored.items() if key != "tracer"}
 
 
 def body_hash(body: bytes) -> str:

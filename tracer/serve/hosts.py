@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 from tracer.wire import routes
@@ -20,8 +21,12 @@ VERTEX_PREFIX = "/_vertex"
 """Where Vertex AI stands at a relay."""
 ADDRESSES = {"location", "x-goog-upload-url", "x-goog-upload-control-url"}
 """Response headers that lead an app on to another request."""
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOCATION = re.compile(r"/projects/[^/]+/locations/([^/?]+)/")
+
+type OtherHosts = Literal["pass", "record", "block"]
+"""What happens to a test's calls to anybody else; loopback is always let through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Place:
     path: str
     upstream: str | None = None
     """Where the request is to be sent instead of where it was sent: it went to our own relay."""
+    foreign: bool = False
+    """It goes to somebody else's service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +64,17 @@ class Detour:
 class Hosts:
     """Tells our hosts from all others: the service's, those of the base-URL variables, and those the user names."""
 
-    def __init__(self, extra: Iterable[str] = (), environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, extra: Iterable[str] = (), environ: Mapping[str, str] = os.environ, *, others: OtherHosts = "pass"
+    ) -> None:
         """`extra` holds `host` or `host:port`. The variables are read at every request: tests set them too."""
+        self._others = others
         self._extra = {name.strip().lower() for name in extra}
         self._environ = environ
         self.detour: Detour | None = None
 
     def locate(self, scheme: str, host: str, port: int | None, path: str) -> Place | None:
-        """The place of a request at the service, or None if it goes to somebody else."""
+        """The place of a request at the service, or None if it goes to somebody else and is none of our business."""
         host = host.lower()
         port = port or _DEFAULT_PORTS.get(scheme)
         if routes.is_service_host(host):
@@ -77,7 +87,10 @@ class Hosts:
                 return Place(origin, path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path)
         if host in self._extra or f"{host}:{port}" in self._extra:
             return Place(routes.GEMINI_ORIGIN, path)
-        return None
+        if self._others == "pass" or host in _LOOPBACK:
+            return None
+        suffix = "" if port == _DEFAULT_PORTS.get(scheme) else f":{port}"
+        return Place(f"{scheme}://{host}{suffix}", path, foreign=True)
 
     def _bases(self) -> Iterator[tuple[str, str]]:
         for variables in (self._environ, self.detour.before if self.detour else {}):

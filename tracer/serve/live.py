@@ -25,6 +25,8 @@ class LiveExchange:
         self._started_ns = time.perf_counter_ns()
         self._assembler: ExchangeAssembler | None = None
         at_us = time.time_ns() // 1000
+        self.started_us = at_us
+        """Start on the wall clock, in Unix microseconds."""
         self._recorder = ExchangeRecorder(
             key=uuid7(at_us, os.urandom(8)),
             at_us=at_us,
