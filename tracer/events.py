@@ -27,9 +27,10 @@ class Snapshot:
 
 @dataclass(slots=True)
 class InteractionCreated:
-    """The stream began: the interaction object without steps."""
+    """The stream began: the interaction object without steps; `extra` holds what stood beside it (`metadata`)."""
 
     fields: JsonObject
+    extra: JsonObject = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -68,10 +69,11 @@ class StepStopped:
 
 @dataclass(slots=True)
 class InteractionEnded:
-    """The terminal event: the interaction object; `steps` only if it carried a list."""
+    """The terminal event: the interaction object, `steps` only if it carried a list; `extra` stood beside it."""
 
     fields: JsonObject
     steps: list[JsonObject] | None = None
+    extra: JsonObject = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -200,9 +200,9 @@ def test_the_guide_echoes_the_request_and_counts_three_numbers() -> None:
     }
 
 
-def test_legacy_says_its_role_and_echoes_turns() -> None:
+def test_legacy_keeps_a_role_and_echoes_turns() -> None:
     said = {"type": "user_input", "content": [{"type": "text", "text": "Hello"}]}
-    body = DIALECTS["outputs"].write_body(Snapshot({"status": "completed", "input": [said]}, []))
+    body = DIALECTS["outputs"].write_body(Snapshot({"status": "completed", "role": "model", "input": [said]}, []))
     assert body == {
         "status": "completed",
         "role": "model",

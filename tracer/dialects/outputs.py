@@ -35,10 +35,8 @@ class OutputsDialect(TableDialect):
         return history.flatten(steps)
 
     def write_fields(self, fields: JsonObject) -> JsonObject:
-        """With `role`, and the input as turns."""
+        """The input as turns."""
         written = dict(fields)
-        if "status" in written:
-            written.setdefault("role", "agent" if written.get("agent") else "model")
         if isinstance(written.get("input"), list):
             written["input"] = history.to_turns(written["input"])
         return written

@@ -65,10 +65,10 @@ class TableDialect:
             case "stopped":
                 return StepStopped(_index(payload), _rest(payload, "index"))
             case "created":
-                return InteractionCreated(self._read_interaction(payload).fields)
+                return InteractionCreated(self._read_interaction(payload).fields, _beside_interaction(payload))
             case "ended":
                 ended = self._read_interaction(payload)
-                return InteractionEnded(ended.fields, ended.steps)
+                return InteractionEnded(ended.fields, ended.steps, _beside_interaction(payload))
             case "failed":
                 return StreamFailed(error_of(payload))
             case "status" if isinstance(payload.get("status"), str):
@@ -102,9 +102,10 @@ class TableDialect:
             case StepStopped():
                 return [self.payload("stopped", index=event.index, **event.extra)]
             case InteractionCreated():
-                return [self.payload("created", interaction=self.write_fields(event.fields))]
+                return [self.payload("created", interaction=self.write_fields(event.fields), **event.extra)]
             case InteractionEnded():
-                return [self.payload("ended", interaction=self.write_body(Snapshot(event.fields, event.steps)))]
+                interaction = self.write_body(Snapshot(event.fields, event.steps))
+                return [self.payload("ended", interaction=interaction, **event.extra)]
             case StatusUpdated():
                 named = {} if event.interaction_id is None else {"interaction_id": event.interaction_id}
                 return [self.payload("status", **named, status=event.status, **event.extra)]
@@ -193,6 +194,11 @@ def error_of(payload: JsonObject) -> JsonObject:
 
 def _rest(payload: JsonObject, *known: str) -> JsonObject:
     return {name: value for name, value in payload.items() if name not in _ENVELOPE and name not in known}
+
+
+def _beside_interaction(payload: JsonObject) -> JsonObject:
+    # Without an interaction object the fields of the event are the interaction's.
+    return _rest(payload, "interaction") if isinstance(payload.get("interaction"), dict) else {}
 
 
 def _status_updated(payload: JsonObject, status: str) -> StatusUpdated:

@@ -131,8 +131,9 @@ class Held:
         return f"ct_{self.token}"
 
     def _asked(self) -> JsonObject:
+        # Only the legacy dialect writes a role.
         name = "agent" if self.request.get("agent") else "model"
-        return {name: self.request[name]}
+        return {name: self.request[name], "role": name}
 
 
 def context_of(held: Held | None) -> list[JsonObject]:
