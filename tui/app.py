@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App
@@ -36,8 +37,11 @@ class TracerApp(App[None]):
         follow: bool = False,
         now_us: Callable[[], int] = _now_us,
         poll_seconds: float | None = POLL_SECONDS,
+        folder: Path | None = None,
     ) -> None:
         super().__init__()
+        self.folder = folder
+        """Where copies and what other programs open are kept; None for nowhere."""
         self.register_theme(THEME)
         self.theme = THEME.name
         self.door = Door(open_source, facts.project)

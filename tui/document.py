@@ -102,6 +102,27 @@ class Document:
             at = self.parent(at)
         return jq_path(reversed(keys))
 
+    def text(self, place: int) -> str:
+        """The JSON that begins at a node; a string bare, to be pasted."""
+        node = self.nodes[place]
+        if node.kind == "close":
+            return self.text(self.parent(place) or 0)
+        if node.kind == "value":
+            return node.value if isinstance(node.value, str) else json.dumps(node.value)
+        pieces: list[str] = []
+        for at in range(place, node.end + 1):
+            line = self.nodes[at]
+            if line.kind == "close":
+                pieces.append(str(line.value))
+            else:
+                before = "" if not pieces or pieces[-1] in ("{", "[") else ","
+                name = (
+                    f"{json.dumps(line.key, ensure_ascii=False)}:" if isinstance(line.key, str) and at > place else ""
+                )
+                value = line.value if line.kind == "open" else json.dumps(line.value, ensure_ascii=False)
+                pieces += [before + name, value]
+        return json.dumps(json.loads("".join(pieces)), ensure_ascii=False, indent=2)
+
     def search(self, words: str, start: int, step: int) -> int | None:
         """The next node (or the one before, if `step` is -1) that holds `words`, round and round. Lower-case words
         match any case."""

@@ -12,7 +12,7 @@ import click
 import tracer
 from tracer.cli.diagnostics import Exit
 from tracer.errors import MissingExtraError, TracerError, UsageError
-from tracer.settings import load
+from tracer.settings import data_folder, load
 from tracer.store.filters import parse
 from tracer.store.reader import Reader
 
@@ -43,7 +43,8 @@ def command(interaction: str | None, db: str | None, project: str | None, all_pr
     from tui.app import TracerApp
     from tui.header import Facts
 
-    app = TracerApp(lambda: Reader(settings.db), Facts(settings.db.name, shown), start=start, follow=follow)
+    facts, folder = Facts(settings.db.name, shown), data_folder() / "screen"
+    app = TracerApp(lambda: Reader(settings.db), facts, start=start, follow=follow, folder=folder)
     app.run()
     return Exit.FAILED if app.return_code else Exit.DONE
 

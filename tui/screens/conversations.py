@@ -17,16 +17,13 @@ from tui.feed import Feed
 from tui.header import Facts
 from tui.messages import (
     DetailLoaded,
-    Go,
     ListLoaded,
-    Marked,
     OverviewLoaded,
     PageLoaded,
     ReadFailed,
     StoreChanged,
     TreeLoaded,
 )
-from tui.screens.help import HelpScreen
 from tui.screens.panes import PanesScreen
 from tui.widgets.conversations import ConversationList
 from tui.widgets.filter_bar import FilterBar
@@ -56,13 +53,6 @@ class ConversationsScreen(PanesScreen):
         Binding("escape", "back", "back", show=False),
         Binding("F", "follow", "follow", show=False),
         Binding("t", "thoughts", "thoughts", show=False),
-        Binding("r", "go('raw')", "raw", show=False),
-        Binding("w", "go('waterfall')", "waterfall", show=False),
-        Binding("L", "go('live')", "live", show=False),
-        Binding("d", "mark", "diff", show=False),
-        Binding("y", "copy", "copy id", show=False),
-        Binding("question_mark", "help", "keys", show=False),
-        Binding("q,ctrl+c", "app.quit", "quit", show=False),
     ]
 
     def __init__(
@@ -76,6 +66,7 @@ class ConversationsScreen(PanesScreen):
         poll_seconds: float | None = POLL_SECONDS,
     ) -> None:
         super().__init__(facts, now_us, follow=follow)
+        self.door = door
         self.feed = Feed(self, door, now_us)
         self.where: Filter | None = None
         self._start = start
@@ -248,31 +239,7 @@ class ConversationsScreen(PanesScreen):
         """Open or fold every thought."""
         self.say("thoughts open" if self.steps.toggle_thoughts() else "thoughts folded")
 
-    @property
-    def subject(self) -> Subject | None:
+    def about(self) -> Subject | None:
         """The interaction under the tree's cursor."""
         row = self.outline.chosen
         return None if row is None else Subject(row, self.outline.family)
-
-    def action_go(self, where: str) -> None:
-        """Another screen, about the interaction under the tree's cursor."""
-        self.post_message(Go(where, self.subject))
-
-    def action_mark(self) -> None:
-        """One of two to compare."""
-        if (subject := self.subject) is not None:
-            self.post_message(Marked(subject))
-
-    def action_copy(self) -> None:
-        """Hand the id of the interaction to the terminal's clipboard; whether it took it, no terminal says."""
-        row = self.outline.chosen
-        if row is None:
-            self.say("nothing to copy")
-            return
-        text = row.id or row.key
-        self.app.copy_to_clipboard(text)
-        self.say(f"sent to the terminal's clipboard (OSC 52, which some terminals ignore): {text}")
-
-    def action_help(self) -> None:
-        """Every key."""
-        self.app.push_screen(HelpScreen())

@@ -33,7 +33,24 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("↵ space", "open or fold the block under the cursor"),
             ("{ }", "block before, next block"),
             ("t", "open or fold every thought"),
-            ("y", "copy the interaction's id (OSC 52)"),
+        ),
+    ),
+    (
+        "Screens",
+        (
+            ("r", "raw HTTP; W beside the record, [ ] exchange, c x fold, open all"),
+            ("w", "waterfall; i o zoom, [ ] event, space plays, < > speed, b branch"),
+            ("d d", "diff of two interactions; } { next, last difference, x swaps"),
+            ("L", "live and statistics"),
+        ),
+    ),
+    (
+        "Take away",
+        (
+            ("y", "copy: id, prompt, answer, JSON, Markdown, curl, program, jq path"),
+            ("e", "export to a file here: JSON lines, Markdown, curl, program"),
+            ("v E", "open in $PAGER, in $EDITOR"),
+            (": ^p", "every command, found by what it does"),
         ),
     ),
     (

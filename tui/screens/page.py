@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.worker import Worker
 
 from tracer.errors import StoreError
 from tui.data import Door, Subject, Whole
-from tui.messages import Go, Marked
-from tui.screens.help import HelpScreen
+from tui.screens.shared import SharedScreen
 from tui.text import clean, cut
 from tui.theme import RUNNING, S, glyph
 from tui.widgets.bars import Bar, HintBar, PaneTitle
@@ -27,10 +24,9 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 
 
-class PageScreen(Screen[None]):
+class PageScreen(SharedScreen):
     """A subclass composes `#header`, panes named in `PANES`, a SearchBar and `#hints`, and fills them in `fill`."""
 
-    NAME: ClassVar[str] = ""
     PANES: ClassVar[tuple[str, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "pane(1)", "next pane", show=False),
@@ -38,13 +34,7 @@ class PageScreen(Screen[None]):
         Binding("slash", "search", "search", show=False),
         Binding("n", "again(1)", "next match", show=False),
         Binding("N", "again(-1)", "match before", show=False),
-        Binding("r", "go('raw')", "raw", show=False),
-        Binding("w", "go('waterfall')", "waterfall", show=False),
-        Binding("L", "go('live')", "live", show=False),
-        Binding("d", "mark", "diff", show=False),
-        Binding("question_mark", "help", "keys", show=False),
         Binding("escape", "back", "back", show=False),
-        Binding("q,ctrl+c", "app.quit", "quit", show=False),
     ]
 
     def __init__(self, door: Door, subject: Subject) -> None:
@@ -60,6 +50,10 @@ class PageScreen(Screen[None]):
         self.load()
         self.set_interval(LOOK_SECONDS, self._look)
 
+    def about(self) -> Subject | None:
+        """What the screen was opened on."""
+        return self.subject
+
     def load(self) -> None:
         """Read the interaction, then show it."""
 
@@ -74,10 +68,6 @@ class PageScreen(Screen[None]):
             self.say(self._said)
 
         self.work(read, "whole")
-
-    def work(self, job: Callable[[], Coroutine[None, None, None]], group: str) -> None:
-        """Run a job beside the keys, in place of an older one of its group."""
-        _: Worker[None] = self.run_worker(job, group=group, exclusive=True)
 
     def _look(self) -> None:
         if self.whole is not None and running(self.whole.row):
@@ -125,23 +115,10 @@ class PageScreen(Screen[None]):
         here = self.PANES.index(self.pane.id or self.PANES[0])
         self.query_one(f"#{self.PANES[(here + step) % len(self.PANES)]}").focus()
 
-    def action_go(self, where: str) -> None:
-        """Another screen about the same interaction."""
-        if where != self.NAME:
-            self.post_message(Go(where, self.subject))
-
-    def action_mark(self) -> None:
-        """One of two to compare."""
-        self.post_message(Marked(self.subject))
-
     def action_back(self) -> None:
         """Drop a typed count, else leave."""
         if not self.pane.take_count():
             self.dismiss()
-
-    def action_help(self) -> None:
-        """Every key."""
-        self.app.push_screen(HelpScreen())
 
     def action_search(self) -> None:
         """Type words to search for."""

@@ -9,10 +9,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 
 from tui.data import Overview
 from tui.header import Facts, empty_text, header
+from tui.screens.shared import SharedScreen
 from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.conversations import ConversationList
 from tui.widgets.filter_bar import FilterBar
@@ -24,7 +24,7 @@ WIDE_FROM = 100
 """Columns from which all panes have room."""
 
 
-class PanesScreen(Screen[None]):
+class PanesScreen(SharedScreen):
     """Where things are and where the keyboard is; what they show is the subclass's business."""
 
     AUTO_FOCUS = "#list"

@@ -106,6 +106,22 @@ class RawScreen(PageScreen):
         self.at = max(0, min(self.at + step, len(self.whole.exchanges) - 1))
         self._again()
 
+    def extra_copies(self) -> list[tuple[str, str, str]]:
+        """The value under the cursor, and how jq finds it."""
+        view = self.query_one(f"#{self._last_pane}", DocumentView)
+        if not view.total or view.document.nodes[view.place].kind not in ("open", "close", "value"):
+            return []
+        path = view.document.path(view.place)
+        return [("q", "jq path", path), ("x", "value under the cursor", view.document.text(view.place))]
+
+    def paper(self, whole: Whole) -> tuple[str, str]:
+        """The body with the keyboard, whole."""
+        if not whole.exchanges:
+            return "", "txt"
+        exchange = whole.exchanges[min(self.at, len(whole.exchanges) - 1)]
+        body = exchange.request_body if self._last_pane == "left" else exchange.response_body
+        return body.decode("utf-8", "replace"), "json" if body[:1] in (b"{", b"[") else "txt"
+
     def _again(self) -> None:
         async def work() -> None:
             if self.whole is not None:

@@ -1,0 +1,184 @@
+"""The keys that every screen has: other screens, copy, export, pager, editor, commands, help."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import Worker
+
+from tracer.errors import StoreError
+from tui import takeaway
+from tui.data import Door, Subject, Whole
+from tui.messages import Go, Marked
+from tui.screens.help import HelpScreen
+from tui.screens.menu import Choice, MenuScreen, PaletteScreen
+
+if TYPE_CHECKING:
+    from tui.app import TracerApp
+
+
+class SharedScreen(Screen[None]):
+    """A subclass says what it is about (`about`), and shows a sentence (`say`)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "go('raw')", "raw HTTP", show=False),
+        Binding("w", "go('waterfall')", "waterfall", show=False),
+        Binding("L", "go('live')", "live and statistics", show=False),
+        Binding("d", "mark", "mark for a diff, or diff with what is marked", show=False),
+        Binding("y", "copy", "copy …", show=False),
+        Binding("e", "export", "export to a file …", show=False),
+        Binding("v", "pager", "open in the pager", show=False),
+        Binding("E", "editor", "open the record in the editor", show=False),
+        Binding("colon,ctrl+p", "palette", "commands", show=False),
+        Binding("question_mark", "help", "every key", show=False),
+        Binding("q,ctrl+c", "app.quit", "quit", show=False),
+    ]
+    NAME: ClassVar[str] = ""
+    door: Door
+
+    def about(self) -> Subject | None:
+        """The interaction that the keys speak of."""
+        raise NotImplementedError
+
+    def say(self, text: str) -> None:
+        """Show a sentence until the next key."""
+        raise NotImplementedError
+
+    def extra_copies(self) -> list[tuple[str, str, str]]:
+        """Key, meaning and text of what only this screen can copy."""
+        return []
+
+    def paper(self, whole: Whole) -> tuple[str, str]:
+        """What the pager shows, and the suffix of its file."""
+        return takeaway.copied("m", whole) or "", "md"
+
+    def work(self, job: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Run a job beside the keys, in place of an older one of its group."""
+        _: Worker[None] = self.run_worker(job, group=group, exclusive=True)
+
+    def action_go(self, where: str) -> None:
+        """Another screen about the same interaction."""
+        if where != self.NAME:
+            self.post_message(Go(where, self.about()))
+
+    def action_mark(self) -> None:
+        """One of two to compare."""
+        if (subject := self.about()) is not None:
+            self.post_message(Marked(subject))
+
+    def action_help(self) -> None:
+        """Every key."""
+        self.app.push_screen(HelpScreen())
+
+    def _with_whole(self, do: Callable[[Whole], None]) -> None:
+        subject = self.about()
+        if subject is None:
+            self.say("there is no interaction here")
+            return
+
+        async def work() -> None:
+            try:
+                whole = await self.door.whole(subject.row.key)
+            except StoreError as error:
+                self.say(str(error))
+                return
+            do(whole)
+
+        self.work(work, "take")
+
+    @property
+    def _folder(self) -> Path | None:
+        return cast("TracerApp", self.app).folder
+
+    def action_copy(self) -> None:
+        """Choose what to copy."""
+        extra = self.extra_copies()
+        choices = [Choice(key, does, key) for key, does in takeaway.COPY]
+        choices += [Choice(key, does, key) for key, does, _ in extra]
+
+        def copy(key: str | None) -> None:
+            own = next((text for name, _, text in extra if name == key), None)
+            if own is not None:
+                self._copy(key or "", own)
+            elif key is not None:
+                self._with_whole(lambda whole: self._copy(key, takeaway.copied(key, whole)))
+
+        self.app.push_screen(MenuScreen("Copy", choices), copy)
+
+    def _copy(self, key: str, text: str | None) -> None:
+        names = {**dict(takeaway.COPY), **{name: does for name, does, _ in self.extra_copies()}}
+        if text is None:
+            self.say(f"no {names[key]} was recorded of it")
+        else:
+            self.say(f"{names[key]}: {takeaway.clipboard(text, self._folder, self.app.copy_to_clipboard)}")
+
+    def action_export(self) -> None:
+        """Choose what to write into the working folder."""
+
+        def write(key: str | None) -> None:
+            if key is not None:
+                self._with_whole(lambda whole: self._export(key, whole))
+
+        choices = [Choice(key, does, key) for key, does in takeaway.EXPORT]
+        self.app.push_screen(MenuScreen(f"Export to {Path.cwd()}", choices), write)
+
+    def _export(self, key: str, whole: Whole) -> None:
+        found = takeaway.exported(key, whole)
+        if found is None:
+            self.say("the call that began it was not recorded")
+            return
+        try:
+            path = takeaway.new_file(Path.cwd(), f"interaction-{whole.row.key[:12]}", found[1], found[0])
+        except OSError as error:
+            self.say(f"can't write here: {error.strerror}")
+        else:
+            self.say(f"written to {path}")
+
+    def action_pager(self) -> None:
+        """Read it page by page in $PAGER."""
+        self._with_whole(lambda whole: self._outside(takeaway.pager(), *self.paper(whole)))
+
+    def action_editor(self) -> None:
+        """Open the record in $EDITOR; what is changed there stays there."""
+        self._with_whole(
+            lambda whole: self._outside(
+                takeaway.editor(), json.dumps(whole.record, ensure_ascii=False, indent=2) + "\n", "json"
+            )
+        )
+
+    def _outside(self, command: list[str], text: str, suffix: str) -> None:
+        if self._folder is None:
+            self.say("there is no folder for a file to open")
+            return
+        try:
+            path = takeaway.write(self._folder / f"shown.{suffix}", text)
+            with self.app.suspend():
+                subprocess.run([*command, str(path)], check=False)
+        except SuspendNotSupported:
+            self.say(f"this terminal can't be lent to another program: it is in {path}")
+        except OSError as error:
+            self.say(f"{command[0]!r} could not be started: {error.strerror}")
+        else:
+            self.say(f"it is in {path}")
+
+    def action_palette(self) -> None:
+        """Choose from everything that works here."""
+        choices, nodes = [], {}
+        for active in self.active_bindings.values():
+            binding = active.binding
+            if binding.description and binding.action not in nodes and not binding.action.startswith("digit"):
+                nodes[binding.action] = active.node
+                choices.append(Choice(self.app.get_key_display(binding), binding.description, binding.action))
+
+        async def run(action: str | None) -> None:
+            if action is not None:
+                await self.app.run_action(action, nodes[action])
+
+        self.app.push_screen(PaletteScreen(choices), run)

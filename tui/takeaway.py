@@ -1,0 +1,117 @@
+"""What can be taken from an interaction, and how to say truthfully where it went."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from tracer.export import FORMATS, export
+from tui.data import Whole
+
+COPY: tuple[tuple[str, str], ...] = (
+    ("i", "id"),
+    ("p", "prompt"),
+    ("a", "answer"),
+    ("j", "record as JSON"),
+    ("m", "Markdown"),
+    ("c", "curl command"),
+    ("g", "google-genai program"),
+)
+"""Key -> what it copies."""
+EXPORT: tuple[tuple[str, str], ...] = (
+    ("j", "record as JSON lines"),
+    ("m", "Markdown"),
+    ("c", "curl command"),
+    ("g", "google-genai program"),
+)
+"""Key -> what it writes."""
+_FORMATS = {"m": "markdown", "c": "curl", "g": "python"}
+MAX_OSC52 = 74_994
+"""Characters that terminals are known to take in one OSC 52 sequence (xterm's limit, base64 undone)."""
+
+
+def copied(key: str, whole: Whole) -> str | None:
+    """What a key of the copy menu means for an interaction; None if there is no such thing."""
+    record = whole.record
+    if key == "i":
+        return whole.row.id or whole.row.key
+    if record is None:
+        return None
+    if key == "j":
+        return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+    if key == "p":
+        return texts(record["input"]) or None
+    if key == "a":
+        return record["output_text"] or None
+    return export(_FORMATS[key], record, lambda: whole.exchanges)
+
+
+def exported(key: str, whole: Whole) -> tuple[str, str] | None:
+    """Text and file suffix for a key of the export menu."""
+    if whole.record is None:
+        return None
+    name = "jsonl" if key == "j" else _FORMATS[key]
+    text = export(name, whole.record, lambda: whole.exchanges)
+    return None if text is None else (text, FORMATS[name])
+
+
+def texts(steps: list[dict[str, object]]) -> str:
+    """All texts of an input; without any, its JSON."""
+    contents = [step.get("content") for step in steps]
+    parts = [part for content in contents if isinstance(content, list) for part in content if isinstance(part, dict)]
+    found = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    return "\n".join(found) or json.dumps(steps, ensure_ascii=False, indent=2)
+
+
+def clipboard(text: str, folder: Path | None, send: Callable[[str], None]) -> str:
+    """Send a text to the terminal's clipboard and keep it in a file; returns the truth about both."""
+    said = []
+    if len(text) <= MAX_OSC52:
+        send(text)
+        said.append("sent to the terminal's clipboard (OSC 52; no terminal says whether it took it)")
+    if folder is not None:
+        try:
+            said.append(f"is in {write(folder / 'copied.txt', text)}")
+        except OSError as error:
+            said.append(f"could not be written to {folder}: {error.strerror}")
+    return "; ".join(said) if said else "too long for the terminal's clipboard, and there is no folder for a file"
+
+
+def new_file(folder: Path, stem: str, suffix: str, text: str) -> Path:
+    """Write a file that was not there before. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 10_000):
+        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.{suffix}"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+        return path
+    raise FileExistsError(f"too many files like {stem}")
+
+
+def write(path: Path, text: str) -> Path:
+    """Put a text into a file that only its owner can read. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(FileNotFoundError):
+        path.unlink()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+    return path
+
+
+def pager() -> list[str]:
+    """The command that shows a file page by page."""
+    return shlex.split(os.environ.get("PAGER", "")) or ["less"]
+
+
+def editor() -> list[str]:
+    """The command that opens a file to edit."""
+    return shlex.split(os.environ.get("VISUAL", "") or os.environ.get("EDITOR", "")) or ["vi"]
