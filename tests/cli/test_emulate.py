@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tracer.cli.emulate import is_loopback
+from tracer.cli.serving import is_loopback
 from tracer.player.prompts import MAGIC_WORDS
 
 TRACER = [sys.executable, "-m", "tracer", "emulate"]

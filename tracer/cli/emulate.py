@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import re
 import secrets
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from tracer.cli.diagnostics import Exit, say
-from tracer.cli.output import write_json
+from tracer.cli.diagnostics import say
+from tracer.cli.serving import address, is_loopback, serve
 from tracer.errors import ScriptError, UsageError
 from tracer.player.prompts import MAGIC_WORDS
 from tracer.serve.faults import FAULTS, OPTIONS, parse_fault
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
     from tracer.player.script.model import Script
     from tracer.serve.emulator import Options
 
-# Unlike any word of an answer, because the values of keys are masked in what is recorded.
-_DUMMY_KEY = "tracer-emulator-key"
-_KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _WIDTH = max(map(len, MAGIC_WORDS)) + 2
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -100,10 +95,10 @@ def command(listen: str, as_json: bool, cmd: tuple[str, ...], **given: Any) -> i
     if cmd and (refused := why_not(cmd, os.environ)):
         say(f"tracer: {refused[0]}")
         return refused[1]
-    host, port = _address(listen)
+    host, port = address(listen)
     token = None if is_loopback(host) else secrets.token_urlsafe(16)
     with emulator(_options(**given), host, port, token=token) as server:
-        return asyncio.run(_serve(cmd, server.url, as_json=as_json))
+        return asyncio.run(serve(cmd, server.url, "The emulator serves the Interactions API", as_json=as_json))
 
 
 def _options(
@@ -155,54 +150,3 @@ def _seconds(option: str, text: str | None) -> float | None:
     if found is None:
         raise UsageError(f"{option} is {text!r}, but it must be a time such as 90s, 2h or 1d")
     return float(found[1]) * _UNITS[found[2] or "s"]
-
-
-def _address(listen: str) -> tuple[str, int]:
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--listen is {listen!r}, but it must be HOST:PORT, such as 127.0.0.1:8080")
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the host; an emulator on any other demands a token."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _say_ready(url: str, *, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        write_json({"event": "ready", "url": url, "pid": os.getpid()})
-    elif not quiet:
-        say(f"The emulator serves the Interactions API at {url}. Point an app to it:")
-        say(f"  export GOOGLE_GEMINI_BASE_URL={url}")
-        say(f"  export GOOGLE_VERTEX_BASE_URL={url}")
-        say(f"  export GEMINI_API_BASE={url}")
-        say(f"  export GEMINI_API_KEY={_DUMMY_KEY}")
-
-
-async def _serve(cmd: tuple[str, ...], url: str, *, as_json: bool) -> int:
-    # Runs the command to its end; without one, waits for a signal.
-    from tracer.proxy.launch import Supervisor, child_environment
-
-    supervisor = Supervisor()
-    stopped = asyncio.Event()
-
-    def on_signal(number: int) -> None:
-        stopped.set()
-        supervisor.on_signal(number)
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, on_signal, number)
-    # Only now, so that who reads it may send a signal at once.
-    _say_ready(url, as_json=as_json, quiet=bool(cmd))
-    if not cmd:
-        await stopped.wait()
-        return Exit.DONE
-    environment = child_environment(url, os.environ)
-    if not any(environment.get(name) for name in _KEY_VARIABLES):
-        environment["GEMINI_API_KEY"] = _DUMMY_KEY
-    return await supervisor.run(cmd, environment)

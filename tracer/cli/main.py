@@ -15,6 +15,7 @@ VERBS: dict[str, str] = {
     "run": "Run a command with its Interactions API calls recorded.",
     "proxy": "Start the recording proxy and keep it running.",
     "emulate": "Serve a local Interactions API, with no key and no network.",
+    "replay": "Serve cassettes to any client.",
     "demo": "The whole story with no key and no network.",
     "tui": "Look at conversations in the terminal.",
     "list": "List interactions.",
@@ -22,9 +23,12 @@ VERBS: dict[str, str] = {
     "tree": "Show conversations as trees.",
     "diff": "Compare two interactions by what they mean.",
     "export": "Write interactions as JSON lines, Markdown, curl or Python.",
+    "stats": "Count interactions by model, day, tool, error and more.",
     "decode": "Turn raw JSON bodies or event streams into records.",
     "import": "Bring cassettes, HAR and flow files into the database.",
+    "cassette": "Make cassettes and tests from what was recorded; show and check them.",
     "recover": "Bring journal segments of dead processes into the database.",
+    "reindex": "Derive all records from what was recorded again.",
     "where": "Print every path in use.",
 }
 """Verb -> its line in the help; its code is `tracer.cli.<verb>:command` (three of them in `<verb>_.py`)."""

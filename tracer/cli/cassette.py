@@ -1,0 +1,189 @@
+"""`tracer cassette`: cassettes made from the database, looked into, checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracer.cli import output, rendering
+from tracer.cli.diagnostics import Exit, say
+from tracer.cli.scope import open_reader, scoped
+from tracer.errors import CassetteError, UsageError
+
+if TYPE_CHECKING:
+    from tracer.store.reader import Reader
+    from tracer.wire.exchange import Exchange
+
+_KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+
+
+@click.group("cassette")
+def command() -> None:
+    """Cassettes: recordings that a test replays (docs/cassettes.md)."""
+
+
+@command.command("make")
+@click.argument("id_", metavar="ID")
+@click.option("--subtree", is_flag=True, help="Also everything that continues it.")
+@click.option("-o", "--output", "target", required=True, metavar="FILE", help="The cassette to write.")
+@click.option("--test", metavar="FILE", help="Also write a test that replays it.")
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+@scoped
+def make(
+    id_: str,
+    subtree: bool,
+    target: str,
+    test: str | None,
+    force: bool,
+    db: str | None,
+    project: str | None,
+    all_projects: bool,
+) -> int:
+    """Make a cassette, and a test that passes at once, from a recorded interaction and the turns that led to it.
+
+    ID is any unique prefix of a key or id, or @last. The cassette holds what a replay needs and no more: no failed
+    attempts, no polls between, no headers of the moment. The test sends the recorded requests and asserts on status,
+    tool calls and output; put a call of your app in their place.
+    """
+    from tracer.cassettes import files
+    from tracer.cassettes.making import minimal, test_of
+    from tracer.serve.recorded import records
+
+    cassette, paths = Path(target), [Path(name) for name in (target, test) if name]
+    if not target.endswith((".yaml", ".yml")):
+        raise UsageError(f"-o is {target!r}, but cassettes end in .yaml, such as bug.interactions.yaml")
+    if there := [path for path in paths if path.exists() and not force]:
+        raise UsageError(f"{str(there[0])!r} is there already: give another name, or --force to replace it")
+    reader, scope = open_reader(db, project, all_projects)
+    with reader:
+        key = reader.resolve(id_, scope)
+        prompt = reader.interaction(key).prompt
+        chosen = minimal(exchange for key in _chosen(reader, key, subtree) for exchange in reader.exchanges(key))
+    secrets = [os.environ.get(name, "") for name in _KEY_VARIABLES]
+    written = files.update(cassette, lambda _: chosen, secrets=secrets)
+    say(f"{target}: {_counted(len(written), 'recording')}")
+    if test:
+        place = Path(test)
+        beside = os.path.relpath(cassette, place.parent)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(test_of(beside, prompt or key, written, records(written)), encoding="utf-8")
+        say(f"{test}: run it with `pytest {test}`")
+    return Exit.DONE
+
+
+def _chosen(reader: Reader, key: str, subtree: bool) -> list[str]:
+    rows = {row.key: row for row in reader.tree(reader.interaction(key).root_key)}
+    chosen: list[str] = []
+    above: str | None = key
+    while above is not None and above in rows and above not in chosen:
+        chosen.append(above)
+        above = rows[above].parent_key
+    if subtree:
+        below = [key]
+        while below:
+            parent = below.pop()
+            children = [row.key for row in rows.values() if row.parent_key == parent and row.key not in chosen]
+            chosen += children
+            below += children
+    return [key for key in chosen if not rows[key].ghost]
+
+
+@command.command("show")
+@click.argument("cassettes", nargs=-1, required=True, metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="The interactions as records, one JSON object a line.")
+def show(cassettes: tuple[str, ...], as_json: bool) -> int:
+    """Show what cassettes hold: a line for each recording."""
+    from tracer.serve.recorded import records
+
+    for name in cassettes:
+        exchanges = _read(name)
+        if as_json:
+            for record in records(exchanges):
+                output.write_json(record.model_dump(mode="json"))
+            continue
+        output.write(rendering.clean(f"{name}  {_counted(len(exchanges), 'recording')}"))
+        for number, exchange in enumerate(exchanges, 1):
+            output.write(rendering.clean(f"{number:>4}  {_line(exchange)}"))
+    return Exit.DONE
+
+
+@command.command("check")
+@click.argument("places", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
+def check(places: tuple[str, ...]) -> int:
+    """Check that cassettes can be read and hold no key; folders are searched for *.interactions.yaml.
+
+    Exits with 1 if something is wrong, and says what, one line for each.
+    """
+    wrong = 0
+    for cassette in _found(places):
+        for what in _problems(cassette):
+            wrong += 1
+            output.write(what)
+    say(f"{_counted(wrong, 'problem')} found" if wrong else "all is well")
+    return Exit.FAILED if wrong else Exit.DONE
+
+
+def _found(places: Sequence[str]) -> list[Path]:
+    found: list[Path] = []
+    for place in map(Path, places):
+        found += sorted(place.rglob("*.interactions.yaml")) if place.is_dir() else [place]
+    if not found:
+        raise CassetteError(f"no cassette is in {', '.join(map(repr, places))}: name files that end in .yaml")
+    return found
+
+
+def _problems(cassette: Path) -> list[str]:
+    from tracer.wire.masking import mask
+
+    try:
+        exchanges = _read(str(cassette))
+    except CassetteError as error:
+        return [str(error)]
+    problems: list[str] = []
+    keys = [value.encode() for name in _KEY_VARIABLES if len(value := os.environ.get(name, "")) >= 8]
+    for number, exchange in enumerate(exchanges, 1):
+        headers = repr((exchange.request_headers, exchange.response_headers, exchange.query)).encode()
+        if any(mask(part, keys) != part for part in (exchange.request_body, exchange.response_body, headers)):
+            problems.append(f"{cassette}: recording {number} holds what looks like a key: take it out, or record again")
+        problems += [f"{cassette}: recording {number}: {note}" for note in exchange.notes if "edited" in note]
+    return problems
+
+
+def _read(name: str) -> list[Exchange]:
+    from tracer.cassettes import files
+
+    if not Path(name).is_file():
+        raise CassetteError(f"there is no cassette {name!r}: give the path of one")
+    return files.load(Path(name))
+
+
+def _line(exchange: Exchange) -> str:
+    from tracer.normalize import normalize
+    from tracer.wire import routes
+
+    route = routes.match(exchange.method, exchange.path, exchange.query)
+    what = f"{exchange.status}  {route.operation if route else exchange.method:<7}"
+    if route is None or route.operation != "create":
+        return f"{what}  {exchange.path}"
+    record = normalize([exchange])
+    stream = f"  {_counted(len(exchange.chunks), 'chunk')}" if record.stream else ""
+    return f"{what}  {record.model or record.agent or '-'}  {record.status or '-'}{stream}  {_asked(record.input)}"
+
+
+def _asked(steps: Sequence[Any]) -> str:
+    for step in steps:
+        data = step.model_dump(mode="json")
+        if data["type"] == "function_result":
+            return f"result of {data.get('name') or data.get('call_id')}"
+        texts = [part["text"] for part in data.get("content") or () if isinstance(part, dict) and part.get("text")]
+        if texts:
+            return rendering.cut(rendering.one_line(texts[0]), 60)
+    return ""
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
