@@ -14,6 +14,7 @@ from tui.header import Facts
 from tui.messages import Go, Marked
 from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
 from tui.screens.page import PageScreen
+from tui.screens.shared import SharedScreen
 from tui.theme import THEME
 
 
@@ -40,6 +41,7 @@ class TracerApp(App[None]):
         folder: Path | None = None,
     ) -> None:
         super().__init__()
+        self._now_us = now_us
         self.folder = folder
         """Where copies and what other programs open are kept; None for nowhere."""
         self.register_theme(THEME)
@@ -58,8 +60,13 @@ class TracerApp(App[None]):
 
     def on_go(self, message: Go) -> None:
         """Open a screen over the first one, in place of any that is there."""
+        if message.where == "live":
+            from tui.screens.live import LiveScreen
+
+            self._open(LiveScreen(self.door, self._now_us))
+            return
         if message.subject is None or message.subject.row.ghost:
-            self.first_screen.say("not recorded: there is nothing to show of it")
+            self._say("not recorded: there is nothing to show of it")
             return
         self._open(_page(message.where, self.door, message.subject))
 
@@ -78,12 +85,11 @@ class TracerApp(App[None]):
             self._open(DiffScreen(self.door, subject, first))
 
     def _say(self, text: str) -> None:
-        screen = self.screen
-        if isinstance(screen, PageScreen | ConversationsScreen):
-            screen.say(text)
+        if isinstance(self.screen, SharedScreen):
+            self.screen.say(text)
 
-    def _open(self, page: PageScreen) -> None:
-        if isinstance(self.screen, PageScreen):
+    def _open(self, page: SharedScreen) -> None:
+        if isinstance(self.screen, SharedScreen) and self.screen is not self.first_screen:
             self.switch_screen(page)
         else:
             self.push_screen(page)

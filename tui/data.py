@@ -19,6 +19,12 @@ from tracer.store.reader import RunRow, Totals
 from tracer.store.rows import ConversationRow, InteractionRow
 from tracer.wire.exchange import Exchange
 
+MAX_COUNTED = 20_000
+"""Statistics speak of so many interactions, the newest."""
+MAX_RUNNING_AMONG = 2_000
+MAX_TAILS = 12
+TAIL_CHARACTERS = 400
+RUNNING = frozenset({"in_progress", "queued"})
 MAX_NEIGHBOURS = 16
 """How many children are read to find the results of an interaction's calls."""
 KILLED_AFTER_US = 3_600_000_000
@@ -133,6 +139,16 @@ class Whole:
     exchanges: list[Exchange]
 
 
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The newest interactions, newest first, and the last words of those that run."""
+
+    rev: int
+    rows: list[InteractionRow]
+    tails: dict[str, str]
+    """Key of a running one -> the end of its answer so far."""
+
+
 class Door:
     """Async reads of one database and project; `close` ends the threads."""
 
@@ -170,6 +186,10 @@ class Door:
         return await self._detail.run(
             lambda source: Whole(source.interaction(key), _record(source, key), source.exchanges(key))
         )
+
+    async def statistics(self, before: Statistics | None) -> Statistics:
+        """Rows for the statistics; `before` again if nothing was written since."""
+        return await self._query.run(lambda source: _statistics(source, self.project, before))
 
     async def start_watching(self) -> None:
         """From here on `changes` speaks of what is written; only the first call counts."""
@@ -222,6 +242,19 @@ class _Lane:
         if self._source is not None:
             self._source.close()
             self._source = None
+
+
+def _statistics(source: Source, project: str | None, before: Statistics | None) -> Statistics:
+    rev = source.last_rev()
+    if before is not None and before.rev == rev:
+        return before
+    rows = source.interactions(None, project, MAX_COUNTED, 0)
+    running = [row for row in rows[:MAX_RUNNING_AMONG] if row.state == "in_flight" or row.status in RUNNING]
+    tails = {}
+    for row in running[:MAX_TAILS]:
+        record = _record(source, row.key)
+        tails[row.key] = ((record or {}).get("output_text") or "")[-TAIL_CHARACTERS:]
+    return Statistics(rev, rows, tails)
 
 
 def _overview(source: Source, project: str | None, now_us: int) -> Overview:

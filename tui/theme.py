@@ -95,7 +95,6 @@ _GLYPHS: dict[str, tuple[str, Style]] = {
     "failed": ("✖", S.failed),
     "cancelled": ("✖", S.muted),
 }
-RUNNING = frozenset({"in_progress", "queued"})
 
 
 def glyph(status: str | None, state: str, *, ghost: bool = False) -> tuple[str, Style]:

@@ -10,10 +10,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from tracer.errors import StoreError
-from tui.data import Door, Subject, Whole
+from tui.data import RUNNING, Door, Subject, Whole
 from tui.screens.shared import SharedScreen
 from tui.text import clean, cut
-from tui.theme import RUNNING, S, glyph
+from tui.theme import S, glyph
 from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.search_bar import SearchBar
 from tui.widgets.virtual_list import VirtualList

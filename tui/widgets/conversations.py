@@ -35,8 +35,9 @@ class ConversationList(VirtualList):
         ("↵", "open"),
         ("/", "filter"),
         ("F", "follow"),
-        ("y", "copy id"),
-        ("tab", "next pane"),
+        ("L", "live"),
+        ("y e", "copy, export"),
+        (":", "commands"),
         ("?", "keys"),
         ("q", "quit"),
     )

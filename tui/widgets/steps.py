@@ -28,9 +28,9 @@ class StepsPane(VirtualList):
         ("↵", "fold"),
         ("t", "thoughts"),
         ("{ }", "blocks"),
-        ("h", "back"),
-        ("F", "follow"),
-        ("y", "copy id"),
+        ("r", "raw"),
+        ("w", "waterfall"),
+        ("y e", "copy, export"),
         ("?", "keys"),
         ("q", "quit"),
     )

@@ -9,9 +9,10 @@ from rich.cells import cell_len
 from rich.segment import Segment
 
 from tracer.store.rows import InteractionRow
+from tui.data import RUNNING
 from tui.outline import Branch
 from tui.text import clean, count, cut, duration, fit, money, short_model
-from tui.theme import RUNNING, S, glyph
+from tui.theme import S, glyph
 from tui.widgets.virtual_list import Hint, VirtualList
 
 COLUMNS_FROM = 76
@@ -28,11 +29,11 @@ class ConversationTree(VirtualList):
     TITLE = "Tree"
     HINTS: ClassVar[tuple[Hint, ...]] = (
         ("↵", "steps"),
-        ("h", "back"),
-        ("/", "filter"),
-        ("t", "thoughts"),
-        ("F", "follow"),
-        ("y", "copy id"),
+        ("r", "raw"),
+        ("w", "waterfall"),
+        ("d", "diff"),
+        ("y e", "copy, export"),
+        (":", "commands"),
         ("?", "keys"),
         ("q", "quit"),
     )

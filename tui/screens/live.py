@@ -1,0 +1,137 @@
+"""Live: what runs now with its last words, and the figures of what ran."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from tracer.errors import StoreError
+from tui.data import Door, Statistics, Subject
+from tui.screens.shared import SharedScreen
+from tui.statistics import Drawn, page
+from tui.theme import S
+from tui.widgets.bars import Bar, HintBar, PaneTitle
+from tui.widgets.virtual_list import Hint, VirtualList
+
+LOOK_SECONDS = 1.0
+
+
+class StatisticsView(VirtualList):
+    """The page, line by line; a line about a running interaction can be looked into."""
+
+    TITLE = "Live"
+    HINTS: ClassVar[tuple[Hint, ...]] = (
+        ("j k", "lines"),
+        ("r w", "raw, waterfall of a running one"),
+        ("y", "copy"),
+        (":", "commands"),
+        ("?", "keys"),
+        ("esc", "back"),
+    )
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.lines: list[Drawn] = []
+
+    def show(self, lines: list[Drawn]) -> None:
+        """A newer page; the cursor stays with its interaction, else on its line."""
+        kept = self.lines[self.cursor].row if self.lines else None
+        self.lines = lines
+        self.set_total(len(lines))
+        if kept is not None:
+            self.cursor = next(
+                (at for at, line in enumerate(lines) if line.row is not None and line.row.key == kept.key), self.cursor
+            )
+
+    def draw(self, index: int, part: int, width: int) -> list[Segment]:
+        """A line as laid out."""
+        return self.lines[index].segments
+
+
+class LiveScreen(SharedScreen):
+    """One page, counted anew when something is written."""
+
+    NAME = "live"
+    AUTO_FOCUS = "#live"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "back", show=False)]
+
+    def __init__(self, door: Door, now_us: Callable[[], int]) -> None:
+        super().__init__()
+        self.door = door
+        self._now_us = now_us
+        self._statistics: Statistics | None = None
+        self._said = ""
+
+    def compose(self) -> ComposeResult:
+        """One pane between the bars."""
+        yield Bar(id="header")
+        view = StatisticsView(id="live")
+        with Vertical():
+            yield PaneTitle(view)
+            yield view
+        yield HintBar(id="hints")
+
+    @property
+    def view(self) -> StatisticsView:
+        """The page."""
+        return self.query_one(StatisticsView)
+
+    def on_mount(self) -> None:
+        """Count, and again every second if something was written."""
+        self.load()
+        self.set_interval(LOOK_SECONDS, self.load)
+
+    def on_resize(self) -> None:
+        """Columns come and go with the width."""
+        if self._statistics is not None:
+            self._draw(self._statistics)
+
+    def load(self) -> None:
+        """Read and count in threads."""
+
+        async def work() -> None:
+            try:
+                statistics = await self.door.statistics(self._statistics)
+            except StoreError as error:
+                self.say(str(error))
+                return
+            self._statistics = statistics
+            width = self.size.width
+            self.view.show(await asyncio.to_thread(page, statistics, width, self._now_us()))
+            self.say(self._said)
+
+        self.work(work, "statistics")
+
+    def _draw(self, statistics: Statistics) -> None:
+        self.view.show(page(statistics, self.size.width, self._now_us()))
+
+    def about(self) -> Subject | None:
+        """The running interaction under the cursor."""
+        row = self.view.lines[self.view.cursor].row if self.view.lines else None
+        return None if row is None else Subject(row)
+
+    def say(self, text: str) -> None:
+        """Bring the bars up to date."""
+        self._said = text
+        if self.is_mounted:
+            where = self.door.project or "all projects"
+            self.query_one("#header", Bar).say(
+                [Segment(" ◆ ", S.focus), Segment("live", S.bright), Segment(f"   {where}", S.muted)]
+            )
+            self.query_one("#hints", HintBar).show(self.view.HINTS, text)
+            self.query(PaneTitle).refresh()
+
+    def on_virtual_list_moved(self) -> None:
+        """What was said goes with the next key."""
+        self.say("")
+
+    def action_back(self) -> None:
+        """Drop a typed count, else leave."""
+        if not self.view.take_count():
+            self.dismiss()
