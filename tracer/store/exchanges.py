@@ -25,6 +25,10 @@ _META = ("account", "query", "request_headers", "response_headers", "headers_at_
 _RANKS = {Outcome.OPEN: 0, Outcome.INTERRUPTED: 1}
 
 
+_REMEMBERED_BYTES = 16 * 1024 * 1024
+_MANY = 500
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """The facts of a stored exchange and the record it is part of so far."""
@@ -49,6 +53,8 @@ class Exchanges:
         self._connection = connection
         self._codec = Codec()
         self._blobs = Blobs(connection, self._codec)
+        self._recent: dict[tuple[str, str], Exchange] = {}
+        self._recent_bytes = 0
 
     def upsert(self, exchanges: Iterable[Exchange]) -> list[Change]:
         """Write those that are new or further than what is stored; returns them, each key once."""
@@ -73,12 +79,16 @@ class Exchanges:
         seq = self._write(stored[0] if stored else None, columns)
         self._keep_bodies(seq, exchange)
         before = _known(stored[6:]) if stored and stored[5] else None
+        self._keep_tokens(facts)
+        self._remember(exchange)
+        return Change(exchange, before, facts)
+
+    def _keep_tokens(self, facts: Facts | None) -> None:
         if facts and facts.given_tokens:
             self._connection.executemany(
                 "INSERT OR IGNORE INTO given_token VALUES (?, ?, ?, ?)",
                 [(facts.project, facts.origin, token, facts.key) for token in facts.given_tokens],
             )
-        return Change(exchange, before, facts)
 
     def _write(self, seq: int | None, columns: dict[str, Any]) -> int:
         if seq is not None:
@@ -126,6 +136,69 @@ class Exchanges:
         rows = self._connection.execute(f"SELECT {_FACTS} FROM exchange WHERE kind = 'interaction' AND {where}", values)
         return [_known(row) for row in rows]
 
+    def members(self, project: str, keys: Sequence[str]) -> list[Exchange]:
+        """Whole exchanges; those that ended a little while ago, such as a job's earlier polls, from memory."""
+        found = [one for key in keys if (one := self._recent.get((project, key)))]
+        missing = [key for key in keys if (project, key) not in self._recent]
+        for start in range(0, len(missing), _MANY):
+            some = missing[start : start + _MANY]
+            marks = ", ".join("?" * len(some))
+            found += self.load(f"project = ? AND key IN ({marks})", (project, *some))
+        for one in found:
+            self._remember(one)
+        return found
+
+    def _remember(self, exchange: Exchange) -> None:
+        if exchange.outcome in _RANKS:
+            return
+        name = (exchange.project or "", exchange.key)
+        self._recent_bytes -= _weight(self._recent.pop(name, None))
+        self._recent[name] = exchange
+        self._recent_bytes += _weight(exchange)
+        while self._recent_bytes > _REMEMBERED_BYTES:
+            self._recent_bytes -= _weight(self._recent.pop(next(iter(self._recent))))
+
+    def forget(self) -> None:
+        """Trust nothing in memory: what was written last was taken back."""
+        self._recent.clear()
+        self._recent_bytes = 0
+
+    def of_records(self, project: str, records: Sequence[str]) -> list[Exchange]:
+        """Every exchange of some records."""
+        marks = ", ".join("?" * len(records))
+        return self.load(f"project = ? AND record IN ({marks})", (project, *records))
+
+    def pruned(self, project: str, records: Sequence[str]) -> set[str]:
+        """Which of these records had bodies that are not here any more."""
+        marks = ", ".join("?" * len(records))
+        lost = " OR ".join(
+            f"({part}_size > 0 AND ({part}_hash IS NULL OR {part}_hash NOT IN (SELECT hash FROM blob)))"
+            for part in ("request", "response")
+        )
+        rows = self._connection.execute(
+            f"SELECT record FROM exchange WHERE project = ? AND record IN ({marks}) AND outcome <> 'open' AND ({lost})",
+            (project, *records),
+        )
+        return {record for (record,) in rows}
+
+    def reread(self, exchanges: Iterable[Exchange]) -> list[Change]:
+        """What stored exchanges tell about identity, read and written again; every one of them is returned."""
+        changes: list[Change] = []
+        for exchange in exchanges:
+            name = (exchange.project or "", exchange.key)
+            (before,) = self.known("project = ? AND key = ?", name)
+            facts = identity.read(exchange)
+            if facts != before.facts:
+                columns = {**_fact_columns(facts), "kind": "interaction" if facts else "other"}
+                assigned = ", ".join(f"{column} = ?" for column in columns)
+                self._connection.execute(
+                    f"UPDATE exchange SET {assigned} WHERE project = ? AND key = ?", (*columns.values(), *name)
+                )
+                self._connection.execute("DELETE FROM given_token WHERE project = ? AND key = ?", name)
+                self._keep_tokens(facts)
+            changes.append(Change(exchange, before, facts))
+        return changes
+
     def row(self, query: str, values: Sequence[Any]) -> tuple[Any, ...]:
         """The only row of an aggregate."""
         found: tuple[Any, ...] = self._connection.execute(query, values).fetchone()
@@ -167,6 +240,10 @@ class Exchanges:
             chunks=unpack_chunks(self._codec, chunks),
             **{"origin": origin, "method": method, "path": path, **rest, "notes": tuple(rest["notes"])},
         )
+
+
+def _weight(exchange: Exchange | None) -> int:
+    return 0 if exchange is None else len(exchange.request_body) + len(exchange.response_body) + 4096
 
 
 def _progress(exchange: Exchange) -> tuple[int, bool, int, int]:

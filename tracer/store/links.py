@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracer.identity import Group, ghost_key
+from tracer.identity import ghost_key
 
 FAILED = "(status IS 'failed' OR state = 'error')"
 RUNNING = "(state = 'in_flight' OR (state = 'complete' AND status IN ('in_progress', 'queued')))"
@@ -33,6 +33,8 @@ class Linker:
     rev: int
     roots: set[str] = field(default_factory=set)
     """Conversations to sum up again: those that lost or gained something."""
+    moved: set[str] = field(default_factory=set)
+    """Records whose parent, or the word for why it is that, is another now."""
     _left: dict[str, str] = field(default_factory=dict)
     """Ghost -> what took the place of it for the first of its children that left."""
 
@@ -52,7 +54,7 @@ class Linker:
     def _row(self, key: str) -> dict[str, Any] | None:
         # The record's place in time is its first exchange's; at one instant a create comes first.
         cursor = self.connection.execute(
-            """SELECT i.seq, i.key, i.origin, i.previous_id, i.parent_key, i.root_key, e.started_at_us,
+            """SELECT i.seq, i.key, i.origin, i.previous_id, i.parent_key, i.root_key, i.linked_by, e.started_at_us,
                 e.operation <> 'create' AS rank, e.key AS first
             FROM interaction i JOIN exchange e ON e.project = i.project AND e.record = i.key
             WHERE i.project = ? AND i.key = ? ORDER BY e.started_at_us, rank, first LIMIT 1""",
@@ -67,10 +69,13 @@ class Linker:
         root = row["key"] if parent is None else self._root_of(parent)
         if parent != row["parent_key"]:
             self.leave(row["parent_key"], parent or row["key"])
-        self.connection.execute(
-            "UPDATE interaction SET parent_key = ?, root_key = ?, linked_by = ?, rev = ? WHERE project = ? AND key = ?",
-            (parent, root, linked_by, self.rev, self.project, row["key"]),
-        )
+        if (parent, linked_by) != (row["parent_key"], row["linked_by"]):
+            self.moved.add(row["key"])
+        if (parent, linked_by, root) != (row["parent_key"], row["linked_by"], row["root_key"]):
+            self.connection.execute(
+                "UPDATE interaction SET parent_key = ?, root_key = ?, linked_by = ?, rev = ? WHERE seq = ?",
+                (parent, root, linked_by, self.rev, row["seq"]),
+            )
         self.roots |= {root, row["root_key"]}
         if root != row["root_key"]:
             below = {"project": self.project, "key": row["key"], "root": root, "rev": self.rev}
@@ -106,10 +111,10 @@ class Linker:
         ).fetchone()
         return str(found[0]) if found else None
 
-    def carrying(self, groups: Iterable[Group]) -> set[str]:
+    def carrying(self, keys: Iterable[str]) -> set[str]:
         """The records whose input may begin with the words of one of these, up to the next that says the same."""
         found: set[str] = set()
-        for group in groups:
+        for key in keys:
             rows = self.connection.execute(
                 """SELECT c.key FROM interaction i JOIN prefix p ON p.hash = i.history AND p.project = i.project
                     AND p.origin = i.origin AND p.started_at_us BETWEEN i.started_at_us AND coalesce(
@@ -117,9 +122,9 @@ class Linker:
                         AND n.project = i.project AND n.origin = i.origin AND n.started_at_us > i.started_at_us),
                         p.started_at_us)
                 JOIN interaction c ON c.seq = p.seq WHERE i.project = ? AND i.key = ?""",
-                (self.project, group.key),
+                (self.project, key),
             )
-            found.update(key for (key,) in rows)
+            found.update(child for (child,) in rows)
         return found
 
     def _ghost(self, project: str, origin: str, interaction_id: str, started_at_us: int) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tracer.errors import StoreError
 from tracer.identity import storable
+from tracer.store import stats as counting
 from tracer.store.bodies import Codec
 from tracer.store.exchanges import Exchanges
 from tracer.store.filters import Filter
@@ -139,6 +140,18 @@ class Reader:
         clause, values = _scoped(None, project)
         query = f"SELECT count(*), coalesce(sum(interactions), 0), sum(cost_nano) FROM conversation WHERE {clause}"
         return Totals(*self._query(query, values)[0])
+
+    def stats(self, by: str, where: Filter | None = None, project: str | None = None) -> list[counting.Group]:
+        """Interactions counted by one of `store.stats.GROUPS`; the largest group first, days in order. No ghosts."""
+        clause, values = _scoped(where, project)
+        with self._clear_errors():
+            return counting.groups(self._connection.execute, by, f"{clause} AND ghost = 0", values)
+
+    def never_seen(self, where: Filter | None = None, project: str | None = None) -> list[counting.NeverSeen]:
+        """What no table of ours knows of the wire, the latest newcomer first."""
+        clause, values = _scoped(where, project)
+        with self._clear_errors():
+            return counting.never_seen(self._connection.execute, clause, values)
 
     def tree(self, root_key: str) -> list[InteractionRow]:
         """Every interaction of a conversation, ghosts too, by start; none if the key is no root (any more)."""

@@ -145,8 +145,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """A read-only connection to a database of the current schema. Raises StoreError, also if there is none yet."""
+def open_for_reading(path: Path, *, old: bool = False) -> sqlite3.Connection:
+    """A read-only connection to a database of the current schema, or of an earlier one too if `old`.
+
+    Raises StoreError, also if there is none yet.
+    """
     with _clear_errors(path):
         if not path.exists():
             raise StoreError(
@@ -156,9 +159,13 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
             version = _version(connection, path)
-            if version < VERSION:
-                old = "is empty" if version == 0 else f"has schema {version}, this tracer reads {VERSION}"
-                raise StoreError(f"the database {str(path)!r} {old}: `tracer run -- CMD` brings it up to date")
+            if version == 0:
+                raise StoreError(f"the database {str(path)!r} is empty: `tracer run -- CMD` fills it")
+            if version < VERSION and not old:
+                raise StoreError(
+                    f"the database {str(path)!r} has schema {version}, this tracer reads {VERSION}: "
+                    "`tracer reindex` brings it up to date"
+                )
         except BaseException:
             connection.close()
             raise
@@ -166,8 +173,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """BEGIN IMMEDIATE, then COMMIT, or ROLLBACK if the block raises."""
+def transaction(connection: sqlite3.Connection, keep: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """BEGIN IMMEDIATE, then COMMIT, or ROLLBACK if the block raises or `keep` says no at its end."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -175,7 +182,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+    connection.execute("COMMIT" if keep() else "ROLLBACK")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
