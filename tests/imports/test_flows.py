@@ -104,12 +104,13 @@ def test_a_streamed_body_is_noted() -> None:
 
 
 def test_what_is_not_http_is_skipped_and_the_rest_read() -> None:
-    first, second, third = read(written(tflow.ttcpflow(), call(), tflow.tdnsflow()))
+    data = written(tflow.ttcpflow(), call(), tflow.tdnsflow())
+    first, second, third = read(data)
     assert isinstance(first, Skipped)
     assert isinstance(second, Found)
     assert isinstance(third, Skipped)
     assert first.reason == third.reason == "not HTTP"
-    assert first.at <= second.at <= third.at == len(written(tflow.ttcpflow(), call(), tflow.tdnsflow()))
+    assert first.at <= second.at <= third.at == len(data)
 
 
 @pytest.mark.parametrize("damaged", DAMAGE)

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tracer.cassettes.elements import STREAMED, Source, read_elements
 from tracer.errors import CassetteError, WireError
 from tracer.wire.decoding import BodyDecoder
 from tracer.wire.exchange import Exchange, Headers, Outcome
@@ -28,25 +29,37 @@ _LAST_US = 4_102_444_800_000_000
 
 def read_recording(text: str, source: str) -> list[Exchange]:
     """The exchanges of a recording, in the file's order. Raises CassetteError if it is of neither format."""
+    return dated(list(read_calls(text, source)))
+
+
+def read_calls(stream: Source | str, source: str) -> Iterator[Exchange]:
+    """The exchanges of a recording one at a time, without the times and keys that `dated` gives them.
+
+    Raises CassetteError, perhaps after some of them, if it is of neither format.
+    """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        documents = list(yaml.load_all(text, Loader=loader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        problem = " ".join(str(error).split())
-        raise CassetteError(f"{source!r} is not valid YAML: {problem}") from error
-    found: list[Exchange] = []
-    for document in documents:
-        if isinstance(document, dict) and isinstance(document.get("interactions"), list):
-            found += [_from_vcr(item) for item in document["interactions"] if isinstance(item, dict)]
-        elif isinstance(document, dict) and {"when", "then"} <= document.keys():
-            found.append(_from_httpmock(document))
-        elif document is not None:
+    elements = read_elements(stream)
+    while True:
+        try:
+            is_call, element = next(elements, (None, None))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            problem = " ".join(str(error).split())
+            raise CassetteError(f"{source!r} is not valid YAML: {problem}") from error
+        if is_call is None:
+            return
+        if is_call and isinstance(element, dict):
+            yield _from_vcr(element)
+        elif not is_call and isinstance(element, dict) and {"when", "then"} <= element.keys():
+            yield _from_httpmock(element)
+        elif not is_call and element is not None and not _is_vcr(element):
             raise CassetteError(
                 f"{source!r} is no recording: a vcrpy cassette has `interactions:`, an httpmock one `when:` and `then:`"
             )
-    return dated(found)
+
+
+def _is_vcr(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get(STREAMED), list)
 
 
 def dated(exchanges: Sequence[Exchange]) -> list[Exchange]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import re
@@ -12,19 +13,19 @@ from typing import Any, BinaryIO
 
 from tracer.cassettes import format as cassette_format
 from tracer.cassettes import jsonl
-from tracer.cassettes.foreign import read_recording
+from tracer.cassettes.foreign import dated, read_calls
 from tracer.errors import CassetteError
 from tracer.imports.flows import is_flow_file, read_flows
-from tracer.imports.found import Found, Item, Skipped
+from tracer.imports.found import Found, Item, Reached, Skipped
 from tracer.imports.har import entries_of, read_entries
 from tracer.wire.exchange import Exchange
 
 LARGEST_WHOLE = 512 * 1024 * 1024
-"""HAR and YAML have to be read whole, which takes several times their size in memory; flows and lines do not."""
+"""A HAR and our own cassettes have to be read whole, which takes several times their size in memory."""
 
 _HEAD = 4096
 _YAML = re.compile(rb"(?:%YAML[^\n]*\n|#[^\n]*\n|---[^\n]*\n|\s)*(?:interactions|version|http_interactions|when|then):")
-_OURS = re.compile(rb"^metadata:\s*\n\s+tracer:\s*\n", re.MULTILINE)
+_OURS = re.compile(rb"\s+tracer:\s")
 _KINDS = "a vcrpy cassette, a when/then recording, a HAR, a mitmproxy flow file, exchange lines"
 
 
@@ -51,7 +52,7 @@ def _read(file: BinaryIO, size: int, name: str, max_body: int) -> Iterator[Item]
     elif head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
         yield from _read_json(file, size, name)
     elif _YAML.match(head):
-        yield from _read_yaml(_whole(file, size, name), name)
+        yield from _read_yaml(file, size, name)
     else:
         raise _unknown(name, "it is empty" if not head.strip() else "it begins like none of them")
 
@@ -69,7 +70,8 @@ def _read_json(file: BinaryIO, size: int, name: str) -> Iterator[Item]:
         yield from read_entries(entries, size)
     elif isinstance(document, dict) and isinstance(document.get("interactions"), list):
         file.seek(0)
-        yield from _read_yaml(_whole(file, size, name), name)
+        del document
+        yield from _read_yaml(file, size, name)
     elif isinstance(document, dict) and {"schema", "exchanges", "output"} <= document.keys():
         raise CassetteError(
             f"{name!r} holds records, which are derived from exchanges: import the recording that they came from"
@@ -102,22 +104,34 @@ def _from_line(value: Mapping[str, Any], where: str, at: int) -> Item:
         return Skipped("damaged lines", at)
 
 
-def _read_yaml(data: bytes, name: str) -> Iterator[Item]:
-    text = data.decode("utf-8-sig", "replace")
-    ours = _OURS.search(data) is not None
-    size = len(data)
-    del data
-    if ours:
-        exchanges = cassette_format.loads(text, name)
-    else:
-        # Their keys are made after redaction, so that nothing of a secret is in them.
-        exchanges = [replace(exchange, key="") for exchange in read_recording(text, name)]
-    yield from _spread(exchanges, size)
+def _read_yaml(file: BinaryIO, size: int, name: str) -> Iterator[Item]:
+    if _is_ours(file):
+        file.seek(0)
+        exchanges = cassette_format.loads(_whole(file, size, name).decode("utf-8-sig", "replace"), name)
+        yield from _spread(exchanges, 0, size)
+        return
+    file.seek(0)
+    calls: list[Exchange] = []
+    # Times depend on the whole recording, so nothing can be stored before all of it is read: half of the way.
+    for call in read_calls(codecs.getreader("utf-8-sig")(file, "replace"), name):
+        calls.append(call)
+        yield Reached(file.tell() // 2)
+    # Keys are made after redaction, so that nothing of a secret is in them.
+    yield from _spread([replace(exchange, key="") for exchange in dated(calls)], size // 2, size)
 
 
-def _spread(exchanges: list[Exchange], size: int) -> Iterator[Item]:
+def _is_ours(file: BinaryIO) -> bool:
+    in_metadata = False
+    for line in file:
+        if in_metadata and _OURS.match(line):
+            return True
+        in_metadata = line.startswith(b"metadata:")
+    return False
+
+
+def _spread(exchanges: list[Exchange], start: int, end: int) -> Iterator[Item]:
     for number, exchange in enumerate(exchanges, 1):
-        yield Found(exchange, size * number // len(exchanges))
+        yield Found(exchange, start + (end - start) * number // len(exchanges))
 
 
 def _whole(file: BinaryIO, size: int, name: str) -> bytes:

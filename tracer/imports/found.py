@@ -25,4 +25,11 @@ class Skipped:
     at: int
 
 
-type Item = Found | Skipped
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Nothing but how far reading has come."""
+
+    at: int
+
+
+type Item = Found | Skipped | Reached

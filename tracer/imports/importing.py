@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from tracer.errors import CassetteError
 from tracer.imports.files import read_file
-from tracer.imports.found import Found
+from tracer.imports.found import Found, Skipped
 from tracer.imports.redacting import Keys, redacted, without_bodies
 from tracer.store.writer import Writer
 from tracer.wire import routes
@@ -106,7 +106,7 @@ class _File:
             if isinstance(item, Found):
                 safe = redacted(item.exchange, self._importer.account_key, self._importer.max_body)
                 yield replace(keys.keyed(safe), project=self._importer.project)
-            else:
+            elif isinstance(item, Skipped):
                 self._imported.skipped[item.reason] += 1
             self._read_to(item.at)
 
