@@ -1,7 +1,7 @@
 # `make demo` and `make test` each work on a machine that has only Python, pip and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format screenshot lock clean
+.PHONY: help demo test matrix coverage lint format screenshot lock clean bench
 
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
@@ -22,6 +22,12 @@ demo: $(INSTALLED) ## Show what the program is for, with no key and no network.
 test: $(INSTALLED) lint ## Check style, types and contracts, then run every test.
 	@$(BIN)/pytest -n auto --dist loadgroup
 
+matrix: $(INSTALLED) ## Every client against the emulator, directly and through the proxy; writes docs/clients.md.
+	@$(BIN)/python tests/end_to_end/clients/matrix.py --write
+
+coverage: $(INSTALLED) ## Run the guide's programs every way; writes docs/coverage.md.
+	@$(BIN)/pytest -q -n auto --dist loadgroup --write-coverage tests/end_to_end/test_guide.py
+
 lint: $(INSTALLED) ## Style, types and import contracts.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -34,6 +40,9 @@ format: $(INSTALLED) ## Format the code.
 
 badinput: $(INSTALLED) ## Send the emulator 10,000 wrong requests.
 	@$(BIN)/pytest -q -n 2 --hypothesis-profile=deep tests/serve/test_server_bad_input.py
+
+bench: $(INSTALLED) ## What the proxy costs: direct, nginx, a bare mitmdump and ours in one run.
+	@ulimit -n 20000 2>/dev/null; $(BIN)/python benchmarks/proxy.py
 
 screenshot: $(INSTALLED) ## Draw the picture in the README again.
 	@$(BIN)/python docs/screenshot.py --project demo --size 132x28 --keys "tab k"

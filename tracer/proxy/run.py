@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import importlib
 import logging
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.errors import TracerError
+from tracer.proxy import tuning
 from tracer.proxy.upstream import Upstream
 
 _DAY_SECONDS = 86_400
@@ -36,12 +38,15 @@ class EmbeddedProxy:
         self._trusted = trusted
         self._master: Any = None
         self._running: asyncio.Task[None] | None = None
+        self._tuned = contextlib.ExitStack()
 
     async def start(self) -> str:
         """The URL on which it listens now. Raises TracerError if it can't."""
         self._ca_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ready = _Ready()
         self._master = _master([ready, self._addon], self._options())
+        self._tuned.enter_context(tuning.quick_connections(self._master))
+        self._tuned.enter_context(tuning.unchecked_messages())
         self._running = asyncio.create_task(self._master.run())
         waiting = asyncio.create_task(ready.event.wait())
         await asyncio.wait([self._running, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -49,6 +54,7 @@ class EmbeddedProxy:
         if not ready.addresses:
             await self.stop()
             raise self._cannot_listen(ready.problem)
+        self._tuned.enter_context(tuning.calm_collector())
         return f"http://{_hostport(*ready.addresses[0][:2])}"
 
     async def stop(self) -> None:
@@ -59,6 +65,7 @@ class EmbeddedProxy:
         self._master.shutdown()
         await self._running
         await servers.update([])
+        self._tuned.close()
 
     def _options(self) -> dict[str, Any]:
         upstream, (host, port) = self._upstream, self._listen
@@ -114,6 +121,7 @@ def _master(addons: list[Any], options: dict[str, Any]) -> Any:
     logger = logging.getLogger("mitmproxy")
     logger.setLevel(logging.CRITICAL)
     master: Any = Master(None)
+    tuning.quick_manager(master)
     server: Any = proxyserver.Proxyserver
     # It formats every log record and offers it to every addon.
     master._legacy_log_events.uninstall()

@@ -6,11 +6,11 @@ request, are then masked wherever else they stand in the exchange: bodies, other
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
@@ -161,10 +161,11 @@ class Redactor:
         return self._spelled
 
 
-def _spellings(value: str) -> Iterator[bytes]:
-    # As sent, as it looks inside JSON, and inside a URL.
-    for spelling in (value, json.dumps(value)[1:-1], quote(value, safe="", errors="surrogateescape")):
-        yield spelling.encode("utf-8", "surrogateescape")
+@functools.lru_cache(maxsize=64)
+def _spellings(value: str) -> tuple[bytes, ...]:
+    # As sent, as it looks inside JSON, and inside a URL. A program's calls mostly carry the same key.
+    spellings = (value, json.dumps(value)[1:-1], quote(value, safe="", errors="surrogateescape"))
+    return tuple(spelling.encode("utf-8", "surrogateescape") for spelling in spellings)
 
 
 class _WholeBody:

@@ -1,0 +1,144 @@
+"""Makes the embedded mitmproxy faster where its code is the code we know; elsewhere it stays as it is.
+
+What we replace is compared with what we replaced it for, by its source: a mitmproxy that changed there runs untouched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import hashlib
+import importlib
+import inspect
+import os
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+SWITCH = "TRACER_PROXY_TUNING"
+"""A variable that names the parts in use (`dispatch,connections,checks,collector,uvloop`), or says `off`. It tells
+whose fault a fault is, and what each part gains; without it all are in use."""
+
+# What each replacement relies on, and the hash of that code in mitmproxy 12.2.3.
+_RELIED_ON = {
+    "dispatch": (("addonmanager", "AddonManager"), ("addonmanager", "traverse"), ("addonmanager", "safecall")),
+    "connections": (
+        ("proxy.server", "ConnectionHandler"),
+        ("proxy.server", "ConnectionIO"),
+        ("proxy.mode_servers", "ProxyConnectionHandler"),
+        ("proxy.mode_servers", "ServerInstance"),
+    ),
+    "checks": (("http", "MessageData"),),
+}
+_KNOWN = {
+    "checks": frozenset({"bad2ea9a351a70d6"}),
+    "dispatch": frozenset({"07bbf6f946b5ca7d"}),
+    "connections": frozenset({"870e8f3afd35f78e"}),
+}
+_THRESHOLDS = (20_000, 50, 100)
+
+
+def quick_manager(master: Any) -> bool:
+    """Give a master that has no addons yet the manager that remembers hooks; whether that was done."""
+    if not is_known("dispatch"):
+        return False
+    from tracer.proxy.dispatch import CachedAddonManager
+
+    # The empty manager before it stays connected to the options, and has nobody to tell of them.
+    master.addons = CachedAddonManager(master)
+    return True
+
+
+@contextlib.contextmanager
+def quick_connections(master: Any) -> Iterator[bool]:
+    """Within the block, new client connections are handled by our class; whether that is so."""
+    from mitmproxy.proxy import mode_servers
+
+    if not hasattr(master.addons, "begin_lifecycle") or not is_known("connections"):
+        yield False
+        return
+    from tracer.proxy.connections import QuickConnectionHandler
+
+    stock: Any = mode_servers.ProxyConnectionHandler
+    module: Any = mode_servers
+    module.ProxyConnectionHandler = QuickConnectionHandler
+    try:
+        yield True
+    finally:
+        module.ProxyConnectionHandler = stock
+
+
+@contextlib.contextmanager
+def unchecked_messages() -> Iterator[None]:
+    """Within the block, messages do not compare their fields with their annotations, as under `python -O`."""
+    from mitmproxy import http
+
+    if not is_known("checks") or "__post_init__" not in vars(http.MessageData):
+        yield
+        return
+    message: Any = http.MessageData
+    stock = message.__post_init__
+    message.__post_init__ = _nothing
+    try:
+        yield
+    finally:
+        message.__post_init__ = stock
+
+
+def _nothing(message: object) -> None:
+    pass
+
+
+def is_known(part: str) -> bool:
+    """Whether a replacement is wanted and mitmproxy's code is what it was written for."""
+    return _wanted(part) and source_hash(part) in _KNOWN[part]
+
+
+def source_hash(part: str) -> str | None:
+    """The hash of the code that a replacement relies on; None if it moved or was installed without its source."""
+    sources = []
+    for module_name, name in _RELIED_ON[part]:
+        try:
+            module = importlib.import_module(f"mitmproxy.{module_name}")
+            sources.append(inspect.getsource(getattr(module, name)))
+        except (ImportError, AttributeError, OSError, TypeError):
+            return None
+    return hashlib.sha256("".join(sources).encode()).hexdigest()[:16]
+
+
+def _wanted(part: str) -> bool:
+    named = os.environ.get(SWITCH)
+    return named is None or part in named.split(",")
+
+
+@contextlib.contextmanager
+def calm_collector() -> Iterator[None]:
+    """Within the block, what was made at start is left out of garbage collections, and they are rarer."""
+    if not _wanted("collector"):
+        yield
+        return
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def run[T](program: Coroutine[Any, Any, T]) -> T:
+    """As `asyncio.run`, on uvloop where it is installed and goes together with this Python."""
+    with asyncio.Runner(loop_factory=_uvloop()) as runner:
+        return runner.run(program)
+
+
+def _uvloop() -> Any:
+    if not _wanted("uvloop"):
+        return None
+    try:
+        module: Any = importlib.import_module("uvloop")
+    except ImportError:
+        return None
+    return module.new_event_loop
