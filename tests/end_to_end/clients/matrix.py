@@ -1,0 +1,168 @@
+"""Runs the matrix of clients: `python tests/end_to_end/clients/matrix.py [--rows NAME,NAME] [--json | --write]`.
+
+Every client calls the API in every way, once directly against the emulator and once through the proxy. A cell holds if
+the client says the same both times and the record says what the client says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import page
+from checks import PROMPTS, wrong
+from environments import Missing, command
+from neighbours import Neighbour
+from rows import PASSES, ROWS, WAYS, Row
+
+TRACER = (sys.executable, "-m", "tracer")
+SEEDED = (*TRACER, "emulate", "--seed", "7", "--")
+
+
+def call(folder: Path, home: Path, variables: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command that has nothing of the user's environment."""
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(home), "TRACER_HOME": str(home / "tracer"),
+        "TRACER_PROJECT": "matrix", "LITELLM_LOCAL_MODEL_COST_MAP": "True", **variables,
+    }  # fmt: skip
+    done = subprocess.run(
+        arguments, env=environment, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def run(row: Row, folder: Path) -> dict[str, str]:
+    """Each cell of a row: `yes`, or what does not hold, or why there is none (`-` and the reason)."""
+    try:
+        started = [*command(row), json.dumps(PROMPTS)]
+    except Missing as missing:
+        return dict.fromkeys(row.ways, f"- {missing}")
+    if row.ways == PASSES:
+        return _passing(row, started, folder)
+    db = folder / "tracer.db"
+    recording = [*TRACER, "run", "--db", str(db), "--", *started]
+    with ThreadPoolExecutor() as pool:
+        direct = pool.submit(call, folder, folder / "direct", {}, *SEEDED, *started)
+        proxied = pool.submit(call, folder, folder / "proxied", {}, *SEEDED, *recording)
+        (_, plainly, errors), (_, recorded, more_errors) = direct.result(), proxied.result()
+    (folder / "stderr.log").write_text(f"{errors}\n{more_errors}\n{plainly}\n{recorded}")
+    plain, through = _by_way(plainly), _by_way(recorded)
+    records = _records(db, folder)
+    cells = {}
+    for way in row.ways:
+        if way in row.cannot:
+            cells[way] = f"- {row.cannot[way]}"
+        else:
+            cells[way] = _cell(way, row, plain.get(way), through.get(way), records)
+    return cells
+
+
+def _cell(
+    way: str, row: Row, plain: dict[str, Any] | None, through: dict[str, Any] | None, records: list[dict[str, Any]]
+) -> str:
+    if plain is None or through is None:
+        return "the client ended before"
+    if "failed" in plain or not plain["told"]:
+        return f"without the proxy: {plain.get('failed', 'it said nothing')}"
+    if way == "cut":
+        plain = _as_far_as(plain, through)
+    if plain != through:
+        return f"the client said {plain} directly and {through} through the proxy"
+    try:
+        return wrong(way, row, through["told"], records) or "yes"
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        return f"the record could not be compared: {error!r}"
+
+
+def _as_far_as(plain: dict[str, Any], through: dict[str, Any]) -> dict[str, Any]:
+    # How much of a broken stream a client reads is a race between its last bytes and the reset.
+    (one,), (other,) = plain["told"], through.get("told") or [{}]
+    if one["text"].startswith(other.get("text", "?")) or other.get("text", "").startswith(one["text"]):
+        one = {**one, **{name: other[name] for name in ("text", "events") if name in other}}
+    return {**plain, "told": [one], **{name: through[name] for name in ("bytes",) if name in through}}
+
+
+def _by_way(printed: str) -> dict[str, dict[str, Any]]:
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    return {line["way"]: line for line in lines}
+
+
+def _records(db: Path, folder: Path) -> list[dict[str, Any]]:
+    listing = ("list", "--json", "--all-projects", "--limit", "1000", "--db", str(db))
+    _, listed, _ = call(folder, folder / "proxied", {}, *TRACER, *listing)
+    return [json.loads(line) for line in listed.splitlines()]
+
+
+def _passing(row: Row, started: list[str], folder: Path) -> dict[str, str]:
+    # Clients of generateContent: the same answer, the same bytes at the service, and no record.
+    db = folder / "tracer.db"
+    with Neighbour() as neighbour:
+        variables = {"GOOGLE_GEMINI_BASE_URL": neighbour.url, "GEMINI_API_KEY": "matrix", "GOOGLE_API_KEY": "matrix"}
+        _, plainly, errors = call(folder, folder / "direct", variables, *started)
+        asked = neighbour.take()
+        recording = [*TRACER, "run", "--db", str(db), "--", *started]
+        _, recorded, more_errors = call(folder, folder / "proxied", variables, *recording)
+        asked_again = neighbour.take()
+    (folder / "stderr.log").write_text(f"{errors}\n{more_errors}\n{plainly}\n{recorded}")
+    plain, through = _by_way(plainly), _by_way(recorded)
+    if _records(db, folder):
+        return dict.fromkeys(row.ways, "it was recorded")
+    if asked != asked_again or not asked:
+        return dict.fromkeys(row.ways, f"the service was asked {asked} directly and {asked_again} through the proxy")
+    cells = {}
+    for way in row.ways:
+        said = plain.get(way, {}).get("told")
+        same = said and plain[way] == through.get(way)
+        cells[way] = "yes" if same else f"directly {plain.get(way)}, through the proxy {through.get(way)}"
+    return cells
+
+
+def say(line: str) -> None:
+    """A line on stdout, at once: rows take their time."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Prints the table; 1 if a cell does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", help="only the rows whose names contain one of these, separated by commas")
+    parser.add_argument("--json", action="store_true", help="print the cells as JSON")
+    parser.add_argument("--write", action="store_true", help="write docs/clients.md")
+    options = parser.parse_args()
+    wanted = [row for row in ROWS.values() if not options.rows or any(n in row.name for n in options.rows.split(","))]
+    table: dict[str, dict[str, str]] = {}
+    for row in wanted:
+        with tempfile.TemporaryDirectory() as folder:
+            table[row.name] = run(row, Path(folder))
+            kept = os.environ.get("MATRIX_LOGS")
+            if kept:
+                name = re.sub(r"\W+", "-", row.name)
+                Path(kept, f"{name}.log").write_text((Path(folder) / "stderr.log").read_text())
+        if not options.json:
+            say(page.line(row.name, table[row.name]))
+    if options.json:
+        say(json.dumps(table))
+    failures = [
+        f"{name}, {way}: {cell}" for name, cells in table.items() for way, cell in cells.items()
+        if cell != "yes" and not cell.startswith("- ")
+    ]  # fmt: skip
+    for failure in failures:
+        sys.stderr.write(f"{failure}\n")
+    if options.write and not failures:
+        page.PAGE.write_text(page.text(table))
+    return 1 if failures else 0
+
+
+assert set(PROMPTS) >= set(WAYS)
+if __name__ == "__main__":
+    sys.exit(main())
