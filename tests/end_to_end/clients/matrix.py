@@ -40,10 +40,10 @@ def call(folder: Path, home: Path, variables: dict[str, str], *arguments: str) -
     return done.returncode, done.stdout, done.stderr
 
 
-def run(row: Row, folder: Path) -> dict[str, str]:
+def run(row: Row, folder: Path, patience: float) -> dict[str, str]:
     """Each cell of a row: `yes`, or what does not hold, or why there is none (`-` and the reason)."""
     try:
-        started = [*command(row), json.dumps(PROMPTS)]
+        started = [*command(row, patience), json.dumps(PROMPTS)]
     except Missing as missing:
         return dict.fromkeys(row.ways, f"- {missing}")
     if row.ways == PASSES:
@@ -138,12 +138,13 @@ def main() -> int:
     parser.add_argument("--rows", help="only the rows whose names contain one of these, separated by commas")
     parser.add_argument("--json", action="store_true", help="print the cells as JSON")
     parser.add_argument("--write", action="store_true", help="write docs/clients.md")
+    parser.add_argument("--patience", type=float, default=600, help="seconds that a client's packages may take")
     options = parser.parse_args()
     wanted = [row for row in ROWS.values() if not options.rows or any(n in row.name for n in options.rows.split(","))]
     table: dict[str, dict[str, str]] = {}
     for row in wanted:
         with tempfile.TemporaryDirectory() as folder:
-            table[row.name] = run(row, Path(folder))
+            table[row.name] = run(row, Path(folder), options.patience)
             kept = os.environ.get("MATRIX_LOGS")
             if kept:
                 name = re.sub(r"\W+", "-", row.name)

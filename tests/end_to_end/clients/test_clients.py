@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.sdk, pytest.mark.timeout(300)]
 @pytest.mark.parametrize("name", ["curl", "@google/genai 2.32.0"])
 def test_row_of_the_matrix(name: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(MATRIX), "--rows", name, "--json"],
+        [sys.executable, str(MATRIX), "--rows", name, "--json", "--patience", "60"],
         capture_output=True, text=True, timeout=240, check=False, cwd=MATRIX.parent,
     )  # fmt: skip
     (cells,) = json.loads(done.stdout or "[{}]").values()
