@@ -46,7 +46,13 @@ def read_flows(file: BinaryIO, max_body: int) -> Iterator[Item]:
         if flow is None:
             return
         at = file.tell()
-        yield Found(_exchange(flow, max_body), at) if isinstance(flow, HTTPFlow) else Skipped("not HTTP", at)
+        if not isinstance(flow, HTTPFlow):
+            yield Skipped("not HTTP", at)
+            continue
+        try:
+            yield Found(_exchange(flow, max_body), at)
+        except (ValueError, TypeError, ArithmeticError):
+            yield Skipped("unreadable flows", at)
 
 
 def _exchange(flow: http.HTTPFlow, max_body: int) -> Exchange:

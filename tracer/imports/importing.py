@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from tracer.errors import CassetteError
 from tracer.imports.files import read_file
 from tracer.imports.found import Found, Skipped
-from tracer.imports.redacting import Keys, redacted, without_bodies
+from tracer.imports.redacting import Keys, is_possible, redacted, without_bodies
 from tracer.store.writer import Writer
 from tracer.wire import routes
 from tracer.wire.exchange import Exchange
@@ -103,7 +103,9 @@ class _File:
         """The file's exchanges, redacted and with their keys."""
         keys = Keys()
         for item in read_file(self._path, self._importer.max_body):
-            if isinstance(item, Found):
+            if isinstance(item, Found) and not is_possible(item.exchange):
+                self._imported.skipped["calls with impossible numbers"] += 1
+            elif isinstance(item, Found):
                 safe = redacted(item.exchange, self._importer.account_key, self._importer.max_body)
                 yield replace(keys.keyed(safe), project=self._importer.project)
             elif isinstance(item, Skipped):

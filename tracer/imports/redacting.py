@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import replace
 
 from tracer.errors import WireError
-from tracer.wire.exchange import Exchange, Outcome
+from tracer.wire.exchange import Exchange, Headers, Outcome
 from tracer.wire.keys import content_key
 from tracer.wire.redact import REDACTED, Redactor, account_tag
 
 OTHER_CALL = "other call: bodies are not kept"
 _NO_RESPONSE = "the recording holds no response"
+_YEAR_2100_US = 4_102_444_800_000_000
+_MOST = 1 << 53
 _CHANGED = "redaction changed the body after its chunks were measured, so their times are left out"
 
 
@@ -21,6 +23,7 @@ def redacted(found: Exchange, account_key: bytes, max_body: int) -> Exchange:
 
     Of a redacted exchange it gives the same again.
     """
+    found = _encodable(found)
     redactor = Redactor(path=found.path, query=found.query, headers=found.request_headers)
     notes = list(found.notes)
     request = _request(redactor, found.request_body, max_body, notes)
@@ -49,6 +52,23 @@ def redacted(found: Exchange, account_key: bytes, max_body: int) -> Exchange:
     )
 
 
+def is_possible(exchange: Exchange) -> bool:
+    """Whether its values can be real: an edited recording may hold any, and a database can't."""
+    texts = (exchange.key, exchange.method, *(text for pair in exchange.request_headers for text in pair))
+    numbers = [exchange.request_size, exchange.response_size, exchange.headers_at_us or 0, exchange.ended_at_us or 0]
+    numbers += [number for chunk in exchange.chunks for number in (chunk.at_us, chunk.wire_size, chunk.size)]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and _is_within(exchange.started_at_us, _YEAR_2100_US)
+        and _is_within(exchange.status or 0, 1000)
+        and all(_is_within(number, _MOST) for number in numbers)
+    )
+
+
+def _is_within(number: object, limit: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < limit
+
+
 def without_bodies(exchange: Exchange) -> Exchange:
     """A call of another API: when, where, status and sizes, but not what was said."""
     notes = exchange.notes if OTHER_CALL in exchange.notes else (*exchange.notes, OTHER_CALL)
@@ -74,6 +94,34 @@ class Keys:
         if self._seen[key] > 1:
             key = content_key(exchange.started_at_us, key.encode(), self._seen[key].to_bytes(4))
         return replace(exchange, key=key)
+
+
+def _encodable(found: Exchange) -> Exchange:
+    # JSON can hold half a character. Bytes that are no UTF-8 are lone surrogates too, but those that can be undone.
+    return replace(
+        found,
+        key=_text(found.key),
+        method=_text(found.method),
+        origin=_text(found.origin),
+        path=_text(found.path),
+        query=_pairs(found.query),
+        request_headers=_pairs(found.request_headers),
+        response_headers=_pairs(found.response_headers),
+        error=None if found.error is None else _text(found.error),
+        notes=tuple(map(_text, found.notes)),
+    )
+
+
+def _pairs(pairs: Headers) -> Headers:
+    return tuple((_text(name), _text(value)) for name, value in pairs)
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def _request(redactor: Redactor, body: bytes, limit: int, notes: list[str]) -> bytes:
