@@ -106,7 +106,8 @@ def canonical(call: Call, *, ignore: Sequence[JsonPath] = (), recorded_id: Trans
     target = recorded_id(route.interaction_id) if route.interaction_id else None
     if route.operation == "create" and isinstance(body, dict):
         body = _create(body)
-    form = _ignored(_translated(_plain(body), recorded_id), ignore)
+    plain = _plain(body)
+    form = _ignored(plain if recorded_id is str else _translated(plain, recorded_id), ignore)
     return Request(method, route.operation, target, _query(call.query), form)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tracer.player import matching
 from tracer.player.matching import IdMap, Request
 from tracer.player.paths import JsonPath
-from tracer.player.recording import Recording, sdk
+from tracer.player.recording import Recording, client_of, sdk
 from tracer.player.reply import Call
 from tracer.wire.exchange import Exchange
 
@@ -62,17 +62,11 @@ def no_recording(
 
 def other_generation(call: Call, recording: Recording, *, source: str, remedy: str) -> str:
     """The text for a recording whose answer the asking SDK can't read."""
-    exchange = recording.exchange
-    recorded, asking = sdk(client_of(matching.call_of(exchange))), sdk(client_of(call))
+    recorded, asking = sdk(client_of(recording.exchange.request_headers)), sdk(client_of(call.headers))
     return (
         f"{source} was recorded with {recorded}, and {asking} asks for {call.method} {call.path}: "
         f"they speak different dialects (before 2.0 `outputs`, from then on `steps`); {remedy}"
     )
-
-
-def client_of(call: Call) -> str:
-    """What a client says of itself."""
-    return f"{call.header('x-goog-api-client') or ''} {call.header('user-agent') or ''}"
 
 
 def words_changed(old: object, new: object) -> str:

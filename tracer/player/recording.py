@@ -10,9 +10,10 @@ from typing import Literal
 from tracer.player import matching
 from tracer.player.matching import Request
 from tracer.player.paths import JsonPath
-from tracer.wire.exchange import Exchange
+from tracer.wire.exchange import Exchange, Headers
 
 _SDK = re.compile(r"google-genai-sdk/(\d+)\.(\d+)")
+_CLIENT = ("x-goog-api-client", "user-agent")
 _OLDEST_STEPS = 2
 """google-genai speaks the steps dialect from 2.0 on (WIRE.md section 1)."""
 
@@ -56,15 +57,20 @@ class Recording:
         return self._request or matching.canonical(matching.call_of(self.exchange), ignore=ignore)
 
 
-def generation(client: str | None) -> Generation | None:
-    """The dialect that a client's `x-goog-api-client` or user agent stands for, None if it is no official SDK."""
-    found = _SDK.search(client or "")
+def client_of(headers: Headers) -> str:
+    """What a client says of itself."""
+    return " ".join(value for name, value in headers if name.lower() in _CLIENT)
+
+
+def generation(client: str) -> Generation | None:
+    """The dialect that a client's `x-goog-api-client` or user agent stands for; None if it is no official SDK."""
+    found = _SDK.search(client)
     if found is None:
         return None
     return "outputs" if int(found[1]) < _OLDEST_STEPS else "steps"
 
 
-def sdk(client: str | None) -> str:
+def sdk(client: str) -> str:
     """How a message names an SDK: `google-genai 3.4`."""
-    found = _SDK.search(client or "")
+    found = _SDK.search(client)
     return f"google-genai {found[1]}.{found[2]}" if found else "another client"

@@ -19,7 +19,7 @@ from tracer.errors import ReplayMiss, WireError
 from tracer.player import matching, misses
 from tracer.player.matching import IdMap, Request
 from tracer.player.paths import parse_path
-from tracer.player.recording import Recording, generation
+from tracer.player.recording import Recording, client_of, generation
 from tracer.player.reissue import reissued
 from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.wire.exchange import Exchange, Headers, Outcome
@@ -101,13 +101,12 @@ class Tape:
     def answer(self, call: Call, now_us: int) -> Reply:
         """The recorded reply to a call; it is redacted as the recordings are. Raises ReplayMiss if there is none."""
         call = redacted(call)
-        request = matching.canonical(call, ignore=self._ignore, recorded_id=self.ids.recorded)
+        request = matching.canonical(call, ignore=self._ignore, recorded_id=self.ids.recorded if self.ids else str)
         recording = self._take(request)
         if recording is None:
             raise ReplayMiss(self._miss(call, request))
         exchange = recording.exchange
-        recorded = generation(misses.client_of(matching.call_of(exchange)))
-        asking = generation(misses.client_of(call))
+        recorded, asking = generation(client_of(exchange.request_headers)), generation(client_of(call.headers))
         if request.operation != "other" and recorded and asking and recorded != asking:
             raise ReplayMiss(misses.other_generation(call, recording, source=self._source, remedy=self._remedy))
         self.played.append(exchange)
@@ -156,15 +155,16 @@ class Tape:
                 stretch[recording.target] += 1
 
     def _take(self, request: Request) -> Recording | None:
+        key = request.key
         if request.operation == "get":
             stretch = self._stretch[request.target]
-            found = self._gets[request.key].next(stretch, self._polls)
+            found = self._gets[key].next(stretch, self._polls)
             return found or self._cancelled.get(request.target)
-        queue = self._queues.get(request.key)
+        queue = self._queues.get(key)
         if not queue:
-            return self._again(request)
+            return self._again(request, key)
         recording = queue.popleft()
-        self._last[request.key] = recording
+        self._last[key] = recording
         if request.operation in ("cancel", "delete"):
             self._stretch[request.target] += 1
             self._cancelled.pop(request.target, None)
@@ -172,9 +172,9 @@ class Tape:
             self._cancelled[request.target] = recording
         return recording
 
-    def _again(self, request: Request) -> Recording | None:
+    def _again(self, request: Request, key: str) -> Recording | None:
         """What may be asked more often than recorded: reading what is there, and retrying what failed to the end."""
-        last = self._last.get(request.key)
+        last = self._last.get(key)
         repeatable = request.operation == "resume" or (request.operation == "other" and request.method == "GET")
         failed = last is not None and is_retryable(last.status)
         return last if repeatable or failed else None
@@ -193,13 +193,13 @@ class Tape:
 
 
 def redacted(call: Call) -> Call:
-    """A call as a recorder would have kept it."""
+    """A call as a recorder would have kept it; its headers, of which nothing is compared or kept, as they are."""
     redactor = Redactor(path=call.path, query=call.query, headers=call.headers)
     try:
         body = redactor.request_body(call.body)
     except WireError:
         body = b""
-    return Call(call.method, redactor.path(call.path), redactor.query(call.query), redactor.headers(call.headers), body)
+    return Call(call.method, redactor.path(call.path), redactor.query(call.query), call.headers, body)
 
 
 def is_retryable(status: int) -> bool:

@@ -105,9 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, detour: Detour | None = None) -> None:
         self._begin(reply.status, reply.headers, detour)
+        schedule = transport.Schedule()
         for chunk in reply.chunks:
-            if chunk.delay_us:
-                time.sleep(chunk.delay_us / 1_000_000)
+            if wait := schedule.wait(chunk.delay_us):
+                time.sleep(wait)
             self._write(chunk.data)
         if reply.cut:
             self._break()

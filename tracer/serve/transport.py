@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -202,48 +203,73 @@ class _AsyncTee:
             self._live.left()
 
 
+class Schedule:
+    """When a reply's chunks are due: lateness of one does not delay the next, nor does a slow reader."""
+
+    def __init__(self) -> None:
+        self._due = time.perf_counter()
+
+    def wait(self, delay_us: int) -> float:
+        """Seconds to wait for the next chunk, which comes so long after the one before; 0 if it is due."""
+        if not delay_us:
+            return 0.0
+        self._due += delay_us / 1_000_000
+        return max(0.0, self._due - time.perf_counter())
+
+
 class _Playback:
     """A reply's chunks as a response stream; one that was cut breaks as the library says it."""
 
-    def __init__(self, reply: Reply, broken: Exception) -> None:
+    def __init__(self, reply: Reply, broken: Exception | None) -> None:
         self._reply = reply
         self._broken = broken
 
     def __iter__(self) -> Iterator[bytes]:
+        schedule = Schedule()
         for chunk in self._reply.chunks:
-            if chunk.delay_us:
-                time.sleep(chunk.delay_us / 1_000_000)
+            if wait := schedule.wait(chunk.delay_us):
+                time.sleep(wait)
             yield chunk.data
-        if self._reply.cut:
+        if self._broken is not None:
             raise self._broken
 
 
 class _AsyncPlayback:
     """The same for async clients, of any event loop."""
 
-    def __init__(self, reply: Reply, broken: Exception) -> None:
+    def __init__(self, reply: Reply, broken: Exception | None) -> None:
         self._reply = reply
         self._broken = broken
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        schedule = Schedule()
         for chunk in self._reply.chunks:
-            if chunk.delay_us:
+            if wait := schedule.wait(chunk.delay_us):
                 import anyio
 
-                await anyio.sleep(chunk.delay_us / 1_000_000)
+                await anyio.sleep(wait)
             yield chunk.data
-        if self._reply.cut:
+        if self._broken is not None:
             raise self._broken
 
 
 def _response(library: Any, reply: Reply, base: type, playback: type[_Playback | _AsyncPlayback]) -> Any:
-    stream_class: Any = type("Playback", (playback, base), {})
+    if len(reply.chunks) == 1 and not reply.chunks[0].delay_us and not reply.cut:
+        stream = library.ByteStream(reply.chunks[0].data)
+    else:
+        broken = library.RemoteProtocolError(_CUT) if reply.cut else None
+        stream = _playback_class(base, playback)(reply, broken)
     return library.Response(
         status_code=reply.status,
         headers=[(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.headers],
-        stream=stream_class(reply, library.RemoteProtocolError(_CUT)),
+        stream=stream,
         extensions={"http_version": b"HTTP/1.1"},
     )
+
+
+@cache
+def _playback_class(base: type, playback: type[_Playback | _AsyncPlayback]) -> Any:
+    return type("Playback", (playback, base), {})
 
 
 def _destination(request: Any) -> tuple[Interceptor | None, Place | None]:
