@@ -1,7 +1,7 @@
 # `make demo` and `make test` each work on a machine that has only Python, pip and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix coverage lint format screenshot lock clean bench
+.PHONY: help demo test matrix coverage lint format screenshot lock clean bench fuzz
 
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
@@ -40,6 +40,9 @@ format: $(INSTALLED) ## Format the code.
 
 badinput: $(INSTALLED) ## Send the emulator 10,000 wrong requests.
 	@$(BIN)/pytest -q -n 2 --hypothesis-profile=deep tests/serve/test_server_bad_input.py
+
+fuzz: $(INSTALLED) ## A hundred thousand damaged streams, and as many stories in any order; takes hours.
+	@HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n auto --timeout 0 tests/fold/test_fuzz.py tests/fold/test_any.py tests/wire/test_sse.py
 
 bench: $(INSTALLED) ## What the proxy costs: direct, nginx, a bare mitmdump and ours in one run.
 	@ulimit -n 20000 2>/dev/null; $(BIN)/python benchmarks/proxy.py

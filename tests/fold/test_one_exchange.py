@@ -409,6 +409,6 @@ def test_a_note_says_what_where_and_how_much() -> None:
         f"{where} 2, which ends at byte 31, is JSON, but no object: 1 bytes kept",
     ]
     misfit = fold([exchange(ASK, answer("v1_a", steps=[{"type": "function_call", "id": "a", "arguments": "x"}]))])
-    assert misfit.notes == ["output[0].arguments is no value for a function_call: 54 bytes kept as they came"]
+    assert misfit.notes == ["output[0].arguments does not fit a function_call: 54 bytes kept as they came"]
     assert wire(misfit)["output"] == [{"type": "function_call", "id": "a", "arguments": "x"}]
     assert record.unknown.events == ["(no name)"]

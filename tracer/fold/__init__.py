@@ -293,6 +293,7 @@ def _typed(where: str, steps: Sequence[JsonObject], notes: list[str]) -> list[St
         step, misfit = read_step(value)
         if misfit is not None:
             size = len(json.dumps(value))
-            notes.append(f"{where}[{place}]{misfit} is no value for a {step.type}: {size} bytes kept as they came")
+            what = "is missing" if misfit == ".type" and "type" not in value else f"does not fit a {value.get('type')}"
+            notes.append(f"{where}[{place}]{misfit} {what}: {size} bytes kept as they came")
         typed.append(step)
     return typed

@@ -46,7 +46,7 @@ class Assembly:
             part = self._parts[index] = _Part({"type": _step_for(kind)})
         self._latest = index
         if kind == "text" and len(delta) == 2 and part.is_open("text") and type(text := delta.get("text")) is str:
-            part.add(text)
+            part.pieces.append(text)
         else:
             _APPLY.get(kind if isinstance(kind, str) else "", _apply_other)(part, delta)
 
@@ -69,7 +69,7 @@ class Assembly:
 class _Part:
     """A step under construction; pieces of the open content are joined when another one opens or the part ends."""
 
-    __slots__ = ("_continued", "_field", "_open", "_pieces", "arguments", "step")
+    __slots__ = ("_continued", "_field", "_open", "arguments", "pieces", "step")
 
     def __init__(self, step: JsonObject) -> None:
         self.step = dict(step)
@@ -77,7 +77,7 @@ class _Part:
         self._open: JsonObject | None = None
         self._field = "text"
         self._continued = False
-        self._pieces: list[str] = []
+        self.pieces: list[str] = []
         # What grows is our own; the event keeps what it brought.
         if isinstance(self.step.get("summary"), list):
             self.step["summary"] = list(self.step["summary"])
@@ -109,7 +109,7 @@ class _Part:
         its own begins like a file does.
         """
         held = self._open or {}
-        before = self._pieces[-1] if self._pieces else held.get(self._field)
+        before = self.pieces[-1] if self.pieces else held.get(self._field)
         if not before and not held.get("uri"):
             return False
         if "uri" in delta or delta.get("mime_type", held.get("mime_type")) != held.get("mime_type"):
@@ -121,21 +121,21 @@ class _Part:
 
     def add(self, piece: str) -> None:
         """A piece of the open content's text or data."""
-        self._pieces.append(piece)
+        self.pieces.append(piece)
 
     def add_data(self, delta: JsonObject) -> None:
         """A piece of the open content's data, if the delta brings one."""
         data = delta.get("data")
         if isinstance(data, str):
-            self._pieces.append(data)
+            self.pieces.append(data)
             self._continued = "mime_type" not in delta
 
     def flush(self) -> None:
         """Join what was collected for the open content."""
-        if self._open is not None and self._pieces:
+        if self._open is not None and self.pieces:
             before = self._open.get(self._field)
-            self._open[self._field] = "".join([before, *self._pieces] if isinstance(before, str) else self._pieces)
-        self._pieces = []
+            self._open[self._field] = "".join([before, *self.pieces] if isinstance(before, str) else self.pieces)
+        self.pieces = []
 
     def finished(self) -> JsonObject:
         """The step as far as it has come."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from tracer.events import Json
@@ -12,8 +14,10 @@ from tracer.events import Json
 MAX_DEPTH = 100
 """Deeper values can be parsed here but not by everything they are handed to."""
 MAX_BYTES = 128 * 1024 * 1024
-MAX_VALUES = 1_000_000
-"""Parsed, small values take up to thirty times their bytes; the limit is what keeps memory in proportion."""
+MAX_VALUES = 200_000
+"""Parsed, a small value takes up to a hundred times its bytes; the limit is what keeps memory in proportion."""
+_MARK_OR_STRING = re.compile(r'[,{\[]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_CLOSE_LOOK = 1_000
 
 # A tab or line feed inside a string is no reason to lose a body.
 _DECODER = json.JSONDecoder(strict=False)
@@ -54,8 +58,15 @@ def _excess(text: str) -> Unparsed | None:
 
 
 def weight(text: str) -> int:
-    """How many values a text can hold at most, but for one."""
-    return text.count(",") + text.count("{") + text.count("[")
+    """How many values a text holds, but for one and up to just above `MAX_VALUES`.
+
+    Small counts may be too high: commas in strings count as well.
+    """
+    count = text.count(",") + text.count("{") + text.count("[")
+    if count < _CLOSE_LOOK:
+        return count
+    marks = (1 for found in _MARK_OR_STRING.finditer(text) if text[found.start()] != '"')
+    return sum(islice(marks, MAX_VALUES + 1))
 
 
 def _load_padded(text: str, place: int) -> Json | Unparsed:

@@ -46,7 +46,6 @@ _KINDS: dict[type, Kind] = {
 }
 _DELTAS: dict[str, DialectName] = {name: dialect for dialect, name in EVENT_NAMES["delta"].items()}
 _PIECES = {"text": "text", "arguments_delta": "arguments", "thought_signature": "signature"}
-_PIECE = frozenset({"event_type", "event_id", "index", "delta"})
 _NOTHING: JsonObject = {}
 
 
@@ -82,18 +81,19 @@ def read_stream(body: bytes, chunks: Sequence[Chunk]) -> Stream:
     """The events of a body in server-sent framing, or with one JSON object a line. Never raises."""
     stream = Stream()
     ends = list(accumulate(chunk.size for chunk in chunks))
-    place, last = 0, len(chunks) - 1
+    place, last, reached = 0, len(chunks) - 1, 0
     try:
-        for sent in sse.events(body):
+        for sent in sse.events(body, sse.MAX_EVENT_BYTES):
             while place < last and ends[place] < sent.end:
                 place += 1
             if not _take(stream, sent, chunks[place].at_us if chunks else None):
-                rest = len(body) - sent.end
+                rest = len(body) - reached
                 stream.notes.append(f"the stream was read up to event {len(stream.events)}: {rest} bytes more are kept")
                 break
+            reached = sent.end
     except WireError as error:
         number = len(stream.events) + 1
-        stream.notes.append(f"event {number}: {error}; {len(body)} bytes kept")
+        stream.notes.append(f"event {number}: {error}; {len(body) - reached} bytes more are kept")
     if len(stream.kept) > MAX_KEPT:
         last_kept = stream.kept.pop()[0]
         stream.notes.append(f"from event {last_kept} on, what no table knows is counted only; its bytes are kept")
@@ -113,22 +113,28 @@ def _take(stream: Stream, sent: ServerSentEvent, at_us: int | None) -> bool:
     if not isinstance(payload, dict):
         _keep_unread(stream, sent, payload, at_us)
         return True
-    event = _read_piece(stream, payload) or _read(stream, sent, payload)
     event_id = payload.get("event_id")
-    usage = _running_usage(payload) if "usage" in payload or "metadata" in payload else None
-    stream.events.append(Timed(event, at_us, event_id if type(event_id) is str and event_id else None, usage))
+    if type(event_id) is not str or not event_id:
+        event_id = None
+    piece = _read_piece(stream, payload)
+    if piece is not None:
+        stream.events.append(Timed(piece, at_us, event_id, None))
+        return True
+    event = _read(stream, sent, payload)
+    stream.events.append(Timed(event, at_us, event_id, _running_usage(payload)))
     return True
 
 
 def _read_piece(stream: Stream, payload: JsonObject) -> StepDelta | None:
     # Most events of a stream are a piece of text and nothing else, which means the same in every dialect.
-    delta = payload.get("delta")
-    if type(delta) is not dict or len(delta) != 2 or not payload.keys() <= _PIECE:
+    try:
+        delta, index = payload["delta"], payload["index"]
+        piece = delta[_PIECES[delta["type"]]]
+        dialect = _DELTAS[payload["event_type"]]
+    except (KeyError, TypeError):
         return None
-    name, kind, index = payload.get("event_type"), delta.get("type"), payload.get("index")
-    dialect = _DELTAS.get(name) if type(name) is str else None
-    field = _PIECES.get(kind) if type(kind) is str else None
-    if dialect is None or field is None or type(delta.get(field)) is not str or type(index) is not int or index < 0:
+    alone = len(delta) == 2 and len(payload) == 3 + ("event_id" in payload)
+    if not alone or type(piece) is not str or type(index) is not int or index < 0:
         return None
     if dialect not in stream.dialects:
         stream.dialects.append(dialect)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from operator import sub
 
 from tracer.events import JsonObject, StepDelta, StepStarted
 from tracer.fold.reading import Reading, Sighting, is_terminal
+from tracer.fold.stream import Timed
 from tracer.fold.turn import Hop
 from tracer.records.interaction import Timing
 from tracer.records.usage import Usage
@@ -73,26 +74,35 @@ def _outputs(voices: Sequence[Reading]) -> tuple[list[int], int | None]:
     outputs: list[int] = []
     texts: list[int] = []
     for voice in voices:
-        start = voice.exchange.started_at_us
-        messages: dict[int, bool] = {}
-        for timed in voice.stream.events if voice.stream else []:
-            event = timed.event
-            if timed.at_us is None:
-                continue
-            if isinstance(event, StepDelta):
-                outputs.append(start + timed.at_us)
-                if not texts and event.delta.get("text") and messages.get(event.index, True):
-                    texts.append(start + timed.at_us)
-            elif isinstance(event, StepStarted):
-                messages[event.index] = event.step.get("type") == "model_output"
-                if messages[event.index] and _holds_text(event.step):
-                    outputs.append(start + timed.at_us)
-                    texts.append(start + timed.at_us)
+        if voice.stream is None:
+            continue
+        start, events = voice.exchange.started_at_us, voice.stream.events
+        begun = [timed for timed in events if type(timed.event) is StepStarted and _holds_text(timed.event.step)]
+        outputs += [start + timed.at_us for timed in begun if timed.at_us is not None]
+        outputs += [
+            start + timed.at_us for timed in events if type(timed.event) is StepDelta and timed.at_us is not None
+        ]
+        first = _first_text(events)
+        if first is not None:
+            texts.append(start + first)
     return sorted(outputs), min(texts, default=None)
 
 
+def _first_text(events: Sequence[Timed]) -> int | None:
+    messages: dict[int, bool] = {}
+    for timed in events:
+        event = timed.event
+        if isinstance(event, StepStarted):
+            messages[event.index] = event.step.get("type") == "model_output"
+            if _holds_text(event.step):
+                return timed.at_us
+        elif isinstance(event, StepDelta) and event.delta.get("text") and messages.get(event.index, True):
+            return timed.at_us
+    return None
+
+
 def _holds_text(step: JsonObject) -> bool:
-    held = step.get("content")
+    held = step.get("content") if step.get("type") == "model_output" else None
     contents = held if isinstance(held, list) else []
     return any(isinstance(content, dict) and content.get("text") for content in contents)
 
@@ -109,14 +119,12 @@ def _duration(hop: Hop, last: Sequence[Sighting], state: str) -> int | None:
 
 
 def _longest_gap(voices: Sequence[Reading]) -> float | None:
-    gaps = [
-        later.at_us - earlier.at_us
-        for voice in voices
-        if voice.stream
-        for earlier, later in pairwise(voice.stream.events)
-        if earlier.at_us is not None and later.at_us is not None
-    ]
-    return milliseconds(max(gaps, default=None))
+    gaps: list[int] = []
+    for voice in voices:
+        times = [timed.at_us for timed in voice.stream.events if timed.at_us is not None] if voice.stream else []
+        gaps.append(max(map(sub, times[1:], times), default=-1))
+    longest = max(gaps, default=-1)
+    return None if longest < 0 else milliseconds(longest)
 
 
 def _server(hops: Sequence[Hop]) -> float | None:

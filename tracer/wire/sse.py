@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from tracer.errors import WireError
 
 MAX_EVENT_BYTES = 128 * 1024 * 1024
+MAX_EVENT_LINES = 100_000
 DONE = "[DONE]"
 
-_FRAME = re.compile(rb"(?:event: ?([^\r\n]*)\n)?data: ?([^\r\n]*)\n\n")
+_FRAME = re.compile(rb"(?:event: ?+([^\r\n]*+)\n)?data: ?+([^\r\n]*+)\n\n")
 """An event as the service frames it. What looks different is read line by line, with the same result."""
+_NOTHING = re.compile(rb"(?::[^\r\n]*+\n|\n)++")
+"""Comments and empty lines between events; some gateways send them all the time to keep a connection open."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LARGE = 64 * 1024
 
@@ -85,13 +89,16 @@ class SseParser:
         base, start = self._position, 0
         while True:
             if not self._data and not self._bare and self._name is None:
+                if (nothing := _NOTHING.match(data, start)) is not None:
+                    start = nothing.end()
                 while (frame := _FRAME.match(data, start)) is not None:
                     begin, end = frame.span(2)
                     if end - begin > self._limit:
                         self._refuse()
                     start = end + 2
                     name = None if frame[1] is None else frame[1].decode("utf-8", "replace")
-                    yield ServerSentEvent(name, _text(data, begin, end), base + start)
+                    text = frame[2].decode("utf-8", "replace") if end - begin < _LARGE else _text(data, begin, end)
+                    yield ServerSentEvent(name, text, base + start)
             found = _LINE_END.search(data, start)
             if found is None:
                 break
@@ -100,6 +107,8 @@ class SseParser:
             self._skip_lf = start == len(data) and data[-1] == 0x0D
             if self._data_size > self._limit:
                 self._refuse()
+            if len(self._data) + len(self._bare) > MAX_EVENT_LINES:
+                raise WireError(f"a server-sent event exceeds {MAX_EVENT_LINES} lines; the stream was not read further")
         self._position = base + start
         self._keep(data[start:])
 
@@ -147,7 +156,10 @@ class SseParser:
 def events(body: bytes, max_event_bytes: int = MAX_EVENT_BYTES) -> Iterator[ServerSentEvent]:
     """The events of a whole body, one at a time. Raises WireError once one exceeds the limit."""
     parser = SseParser(max_event_bytes)
-    yield from parser.scan(body)
+    return chain(parser.scan(body), _late(parser))
+
+
+def _late(parser: SseParser) -> Iterator[ServerSentEvent]:
     yield from parser.close()
 
 
