@@ -6,19 +6,20 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tracer.player.limits import GuideLimits, TextFirst
 from tracer.player.reply import Player
 from tracer.player.rules import Rules
-from tracer.player.script.model import Script
-from tracer.player.script.source import Scripted
 from tracer.player.state import Engine
 from tracer.player.stream import Pace
 from tracer.player.turn import Source
 from tracer.serve.clock import VirtualClock
 from tracer.serve.faults import Fault, Faulty
 from tracer.serve.server import Server
+
+if TYPE_CHECKING:
+    from tracer.player.script.model import Script
 
 type DialectChoice = Literal["auto", "steps", "outputs", "guide"]
 
@@ -47,6 +48,8 @@ def emulator(options: Options, host: str = "127.0.0.1", port: int = 0, *, token:
     """A server, not started yet, that is the service as the options want it."""
     source: Source = TextFirst(Rules()) if options.guide_limits else Rules()
     if options.script is not None:
+        from tracer.player.script.source import Scripted
+
         source = Scripted(options.script, source)
     if options.guide_limits:
         source = GuideLimits(source)

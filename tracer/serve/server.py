@@ -6,18 +6,15 @@ they stand in `Server.calls`, with the secrets out.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import struct
 import threading
 import time
-import zlib
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, cast
-from urllib.parse import parse_qsl
+from typing import Any, Self
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -25,13 +22,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from tracer.errors import ReplayMiss, TracerError
 from tracer.player.failures import error_reply, google_error_reply, json_reply
 from tracer.player.reply import Call, Player, Reply
+from tracer.serve.asgi import Message, Receive, Send, body_of, call_of, deliver, masked
 from tracer.serve.clock import VirtualClock
 
-type _Message = MutableMapping[str, Any]
-type _Receive = Callable[[], Awaitable[_Message]]
-type _Send = Callable[[_Message], Awaitable[None]]
-
-_SECRET_HEADERS = frozenset({"x-goog-api-key", "authorization", "proxy-authorization", "cookie"})
 _KEPT_CALLS = 1000
 MAX_BODY = 100 << 20
 """The largest request in bytes, as sent and as decoded; an upload may have `MAX_UPLOAD`."""
@@ -120,16 +113,16 @@ class Server:
     ) -> None:
         self.stop()
 
-    async def _app(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+    async def _app(self, scope: Message, receive: Receive, send: Send) -> None:
         limit = MAX_UPLOAD if "/upload/" in scope["path"] else self._max_body
-        body = await _body(receive, limit)
+        body = await body_of(receive, limit)
         if body is None:
             return
-        call = _call(scope, body, limit)
+        call = call_of(scope, body, limit)
         if self._prefix:
             if not call.path.startswith(f"{self._prefix}/"):
                 refusal = error_reply(403, "permission_denied", "The path must begin with the token of this server.")
-                await _deliver(refusal, receive, send, compress=False)
+                await deliver(refusal, receive, send, compress=False)
                 return
             call = Call(call.method, call.path.removeprefix(self._prefix), call.query, call.headers, call.body)
         if len(body) > limit or len(call.body) > limit:
@@ -137,12 +130,12 @@ class Server:
         else:
             reply = self._reply(call)
         accepts_gzip = "gzip" in (call.header("accept-encoding") or "")
-        await _deliver(reply, receive, send, compress=self._compress and accepts_gzip)
+        await deliver(reply, receive, send, compress=self._compress and accepts_gzip)
         if reply.reset:
             await self._break(scope, receive)
 
     def _reply(self, call: Call) -> Reply:
-        self.calls.append(_masked(call))
+        self.calls.append(masked(call))
         if call.path == _CLOCK_PATH and isinstance(self._clock, VirtualClock):
             return _moved(self._clock, call)
         try:
@@ -156,7 +149,7 @@ class Server:
             _LOG.exception("%s %s could not be answered", call.method, call.path)
             return error_reply(500, "emulator_error", f"The emulator failed: {type(error).__name__}.")
 
-    async def _break(self, scope: _Message, receive: _Receive) -> None:
+    async def _break(self, scope: Message, receive: Receive) -> None:
         connections = self._running.server_state.connections if self._running is not None else ()
         for connection in connections:
             transport = connection.transport if getattr(connection, "scope", None) is scope else None
@@ -229,84 +222,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _body(receive: _Receive, limit: int) -> bytes | None:
-    # Of a body past the limit only so much that it shows, the rest is read and dropped; None if the client left.
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        if size <= limit:
-            parts.append(message.get("body", b""))
-        size += len(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def _call(scope: _Message, body: bytes, limit: int) -> Call:
-    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-    path = cast("bytes", scope["raw_path"]).decode("latin-1")
-    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    call = Call(scope["method"], path, tuple(query), headers, body)
-    if (call.header("content-encoding") or "").strip().lower() in ("gzip", "x-gzip", "deflate"):
-        try:
-            # 32 more than the largest window: gzip and zlib are told apart by their heads.
-            decoded = zlib.decompressobj(wbits=47).decompress(body, limit + 1)
-        except zlib.error:
-            return call
-        return Call(call.method, path, call.query, headers, decoded)
-    return call
-
-
 def _moved(clock: VirtualClock, call: Call) -> Reply:
     try:
         clock.advance(float(dict(call.query).get("advance", "0")))
     except (ValueError, OverflowError):
         return error_reply(400, "invalid_request", "'advance' must be a number of seconds, 0 or more.")
     return json_reply(200, {"now": clock.now})
-
-
-def _masked(call: Call) -> Call:
-    headers = tuple((name, "***" if name.lower() in _SECRET_HEADERS else value) for name, value in call.headers)
-    query = tuple((name, "***" if name == "key" else value) for name, value in call.query)
-    return Call(call.method, call.path, query, headers, call.body)
-
-
-async def _deliver(reply: Reply, receive: _Receive, send: _Send, *, compress: bool) -> None:
-    # A single chunk gets a content-length, a stream is chunked; a client that leaves ends it.
-    if reply.reset and not reply.chunks:
-        return
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    encoder = zlib.compressobj(wbits=31) if compress else None
-    pieces = [(chunk.delay_us, _encoded(chunk.data, encoder)) for chunk in reply.chunks]
-    if encoder is not None:
-        headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
-        pieces.append((0, encoder.flush()))
-    is_stream = len(reply.chunks) > 1 or reply.cut
-    if not is_stream:
-        pieces = [(sum(delay for delay, _ in pieces), b"".join(data for _, data in pieces))]
-        headers.append((b"content-length", str(len(pieces[0][1])).encode()))
-    left = asyncio.ensure_future(receive())
-    try:
-        await _wait(pieces[0][0] if pieces else 0, left)
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        for n, (delay_us, data) in enumerate(pieces):
-            if n and await _wait(delay_us, left):
-                return
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-        if not reply.cut:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-    finally:
-        left.cancel()
-
-
-async def _wait(delay_us: int, left: asyncio.Future[_Message]) -> bool:
-    # Whether the client left meanwhile.
-    if delay_us:
-        await asyncio.wait({left}, timeout=delay_us / 1_000_000)
-    return left.done()
-
-
-def _encoded(data: bytes, encoder: Any) -> bytes:
-    return data if encoder is None else encoder.compress(data) + encoder.flush(zlib.Z_SYNC_FLUSH)
