@@ -90,8 +90,11 @@ class Reader:
         """The `rev` of the newest write."""
         return int(self._query("SELECT value FROM counter WHERE name = 'rev'")[0][0])
 
-    def conversation_seqs(self, where: Filter | None = None, project: str | None = None) -> array[int]:
-        """The `seq` of every conversation, newest first; with a filter, those with an interaction it holds for."""
+    def conversation_seqs(
+        self, where: Filter | None = None, project: str | None = None, limit: int | None = None
+    ) -> array[int]:
+        """The `seq` of every conversation (or of the newest `limit`), newest first; with a filter, those with an
+        interaction it holds for."""
         clause, values = _scoped(None, project)
         if where is not None and where.conditions:
             inner, wanted = _scoped(where, project)
@@ -101,7 +104,10 @@ class Reader:
             values += wanted
         seqs = array("q")
         with self._clear_errors():
-            cursor = self._connection.execute(f"SELECT seq FROM conversation WHERE {clause} ORDER BY seq DESC", values)
+            cursor = self._connection.execute(
+                f"SELECT seq FROM conversation WHERE {clause} ORDER BY seq DESC LIMIT ?",
+                [*values, -1 if limit is None else limit],
+            )
             while batch := cursor.fetchmany(_MANY):
                 seqs.extend(seq for (seq,) in batch)
         return seqs
@@ -164,6 +170,12 @@ class Reader:
         clause, values = _scoped(where, project)
         order = f"{_NEWEST} LIMIT ? OFFSET ?"
         return self._interactions(clause + _ghosts(where), [*values, -1 if limit is None else limit, offset], order)
+
+    def matching(self, where: Filter, root_key: str) -> set[str]:
+        """The keys of a conversation's interactions for which a filter holds."""
+        clause, values = where.where()
+        rows = self._query(f"SELECT key FROM interaction WHERE root_key = ? AND ({clause})", [root_key, *values])
+        return {str(key) for (key,) in rows}
 
     def interaction(self, key: str) -> InteractionRow:
         """The row of one interaction. Raises StoreError if there is none with this key."""
