@@ -39,8 +39,11 @@ class TracerApp(App[None]):
         now_us: Callable[[], int] = _now_us,
         poll_seconds: float | None = POLL_SECONDS,
         folder: Path | None = None,
+        make_test: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
+        self.make_test = make_test
+        """Writes a cassette and a test of an interaction's key; returns what to say of it."""
         self._now_us = now_us
         self.folder = folder
         """Where copies and what other programs open are kept; None for nowhere."""

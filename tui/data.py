@@ -42,8 +42,12 @@ class Source(Protocol):
         """The highest `rev` written."""
         ...
 
-    def conversation_seqs(self, where: Filter | None, project: str | None) -> array[int]:
-        """The `seq` of every conversation, newest first."""
+    def conversation_seqs(self, where: Filter | None, project: str | None, limit: int | None = None) -> array[int]:
+        """The `seq` of every conversation, or of the newest `limit`, newest first."""
+        ...
+
+    def matching(self, where: Filter, root_key: str) -> set[str]:
+        """The keys of a conversation's interactions for which a filter holds."""
         ...
 
     def conversations(self, seqs: Sequence[int]) -> list[ConversationRow]:
@@ -165,6 +169,10 @@ class Door:
         """The `seq` of every matching conversation, newest first."""
         return await self._query.run(lambda source: source.conversation_seqs(where, self.project))
 
+    async def first_seqs(self, where: Filter | None, limit: int) -> array[int]:
+        """The newest of them, which takes no longer the more there are."""
+        return await self._rows.run(lambda source: source.conversation_seqs(where, self.project, limit))
+
     async def overview(self, now_us: int) -> Overview:
         """The sums over all conversations; reads every row of them."""
         return await self._watch.run(lambda source: _overview(source, self.project, now_us))
@@ -173,9 +181,11 @@ class Door:
         """The rows of these conversations."""
         return await self._rows.run(lambda source: source.conversations(seqs))
 
-    async def tree(self, root_key: str) -> list[InteractionRow]:
-        """Every interaction of a conversation by start time."""
-        return await self._detail.run(lambda source: source.tree(root_key))
+    async def tree(self, root_key: str, where: Filter | None = None) -> tuple[list[InteractionRow], set[str] | None]:
+        """Every interaction of a conversation by start time, and which of them match a filter (None without one)."""
+        return await self._detail.run(
+            lambda source: (source.tree(root_key), None if where is None else source.matching(where, root_key))
+        )
 
     async def detail(self, row: InteractionRow, family: Sequence[InteractionRow]) -> Detail:
         """The record of a row, with the calls its parent made and the results its children brought."""

@@ -16,6 +16,7 @@ from tracer.store.rows import InteractionRow
 from tui.data import Door
 from tui.messages import DetailLoaded, ListLoaded, OverviewLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
 from tui.outline import outline
+from tui.pages import PAGE
 
 DEBOUNCE_SECONDS = 0.04
 """How long a cursor rests before what it is on is read."""
@@ -38,6 +39,11 @@ class Feed:
             await self._door.start_watching()
             return ListLoaded(where, await self._door.conversation_seqs(where), again)
 
+        async def read_first() -> Message:
+            return ListLoaded(where, await self._door.first_seqs(where, PAGE), again, first=True)
+
+        if not again:
+            self._start(read_first, "first")
         self._start(read, "list")
 
     def load_overview(self) -> None:
@@ -56,12 +62,13 @@ class Feed:
 
         self._start(read, "page", exclusive=False)
 
-    def load_tree(self, root_key: str, *, rested: bool = False) -> None:
+    def load_tree(self, root_key: str, where: Filter | None = None, *, rested: bool = False) -> None:
         """A conversation -> TreeLoaded; at once if the cursor has `rested`."""
 
         async def read() -> Message:
             await asyncio.sleep(0 if rested else DEBOUNCE_SECONDS)
-            return TreeLoaded(root_key, outline(await self._door.tree(root_key)))
+            rows, matching = await self._door.tree(root_key, where)
+            return TreeLoaded(root_key, outline(rows), matching)
 
         self._start(read, "tree")
 

@@ -23,6 +23,8 @@ class ListLoaded(Message):
     """Newest first."""
     again: bool
     """The same question as before, asked again after writes."""
+    first: bool = False
+    """Only the first page, to be there at once; the whole list follows."""
 
 
 @dataclass
@@ -46,6 +48,8 @@ class TreeLoaded(Message):
 
     root_key: str
     nodes: list[Branch]
+    matching: set[str] | None = None
+    """Keys for which the filter holds; None without a filter."""
 
 
 @dataclass

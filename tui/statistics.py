@@ -72,8 +72,8 @@ def _table(name: str, groups: list[Group], width: int) -> Iterator[Drawn]:
     columns += [("first", 7, S.plain), ("tok/s", 6, S.plain)] if wide else []
     columns += [("tokens", 7, S.muted), ("cost", 9, S.money)]
     room = min(34, width - sum(size + 1 for _, size, _ in columns) - 16)
-    heads = " ".join(f"{title:>{size}}" for title, size, _ in columns)
-    yield Drawn([Segment(f"   {fit(name, room)} {heads}  failed", S.faint)])
+    heads = [Segment(f" {title:>{size}}", S.faint) for title, size, _ in columns]
+    yield Drawn([Segment(f"   {fit(name, room)}", S.faint), *heads, Segment("  failed", S.faint)])
     for group in groups:
         values = _values(group)
         cells = [Segment(f" {values[title]:>{size}}", style) for title, size, style in columns]

@@ -27,6 +27,7 @@ EXPORT: tuple[tuple[str, str], ...] = (
     ("m", "Markdown"),
     ("c", "curl command"),
     ("g", "google-genai program"),
+    ("t", "test with its cassette, of this turn and those that led to it"),
 )
 """Key -> what it writes."""
 _FORMATS = {"m": "markdown", "c": "curl", "g": "python"}

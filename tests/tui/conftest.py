@@ -162,6 +162,7 @@ def opened(database: Path) -> Callable[..., Any]:
         source: Callable[[], Any] | None = None,
         start: Start | None = None,
         follow: bool = False,
+        wait: bool = True,
     ) -> AsyncIterator[Driver]:
         app = TracerApp(
             source or (lambda: Reader(path)),
@@ -173,7 +174,8 @@ def opened(database: Path) -> Callable[..., Any]:
         )
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)
-            await driver.settle()
+            if wait:
+                await driver.settle()
             yield driver
 
     return run

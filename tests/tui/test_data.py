@@ -30,7 +30,7 @@ async def test_every_read_is_off_the_event_loop_and_each_reader_stays_in_its_thr
     door = Door(lambda: Watched(database), "test")
     await door.overview(START_US)
     (row, *_) = await door.conversations(await door.conversation_seqs(None))
-    family = await door.tree(row.root_key)
+    family = (await door.tree(row.root_key))[0]
     await door.detail(family[0], family)
     await door.start_watching()
     assert await door.changes() is None

@@ -324,3 +324,26 @@ async def test_quits(opened, key):
         await driver.pilot.press(key)
         await driver.pilot.pause()
         assert not driver.app.is_running
+
+
+async def test_a_filter_chooses_the_matching_interaction_and_dims_the_others(opened):
+    async with opened() as driver:
+        await driver.press("j", "slash")
+        await driver.type("ozeanarium")
+        await driver.press("enter")
+        assert driver.prompt == "In German"
+        tree = driver.screen.outline
+        assert {node.row.prompt for node in tree.nodes if node.row.key in tree.matching} == {"In German"}
+        styles = [{segment.style for segment in tree.draw(index, 0, 60)} for index in range(tree.total)]
+        assert [len(style) == 1 for style in styles] == [True, True, True, False]
+        await driver.press("escape")
+        assert tree.matching is None
+        assert driver.prompt == "In German"
+
+
+async def test_a_filter_on_an_inner_turn_puts_the_cursor_there(opened):
+    async with opened() as driver:
+        await driver.press("j", "slash")
+        await driver.type("oceanarium")
+        await driver.press("enter")
+        assert driver.prompt == "With children"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
@@ -43,8 +44,9 @@ class ManyConversations:
     def last_rev(self):
         return 1
 
-    def conversation_seqs(self, where, project):
-        return array("q", range(MANY, 0, -1))
+    def conversation_seqs(self, where, project, limit=None):
+        self.work["lists" if limit is None else "first pages"] += 1
+        return array("q", range(MANY, 0 if limit is None else MANY - limit, -1))
 
     def conversations(self, seqs):
         self.work["rows"] += len(seqs)
@@ -115,3 +117,26 @@ async def test_a_hurried_cursor_reads_one_tree(opened, work):
         await driver.settle()
         assert work["trees"] == 1
         assert driver.title == f"Conversation {MANY - 28}"
+
+
+async def test_the_first_page_needs_no_list_of_all(opened, work):
+    class Slow(ManyConversations):
+        def conversation_seqs(self, where, project, limit=None):
+            if limit is None:
+                released.wait(10)
+            return super().conversation_seqs(where, project, limit)
+
+    released = Event()
+    try:
+        async with opened(source=lambda: Slow(work), wait=False) as driver:
+            while driver.screen.conversations.chosen_row is None:
+                await driver.pilot.pause()
+            assert work["lists"] == 0
+            assert driver.screen.conversations.total == PAGE
+            await driver.pilot.press("j")
+            released.set()
+            await driver.settle()
+            assert driver.screen.conversations.total == MANY
+            assert driver.title == f"Conversation {MANY - 1}"
+    finally:
+        released.set()

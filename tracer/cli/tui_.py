@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +46,14 @@ def command(interaction: str | None, db: str | None, project: str | None, all_pr
     from tui.header import Facts
 
     facts, folder = Facts(settings.db.name, shown), data_folder() / "screen"
-    app = TracerApp(lambda: Reader(settings.db), facts, start=start, follow=follow, folder=folder)
+    app = TracerApp(
+        lambda: Reader(settings.db),
+        facts,
+        start=start,
+        follow=follow,
+        folder=folder,
+        make_test=partial(_make_test, settings.db),
+    )
     app.run()
     return Exit.FAILED if app.return_code else Exit.DONE
 
@@ -62,6 +71,22 @@ def _check_packages() -> None:
         )
     if importlib.util.find_spec("textual") is None:
         raise MissingExtraError("tui", "tui")
+
+
+def _make_test(db: Path, key: str) -> str:
+    """What `tracer cassette make` says, run apart from the screen."""
+    name = f"interaction_{key[:12]}"
+    verb = [sys.executable, "-P", "-m", "tracer", "cassette", "make", key]
+    files = ["-o", f"{name}.interactions.yaml", "--test", f"test_{name}.py"]
+    done = subprocess.run(
+        [*verb, *files, "--db", str(db), "--all-projects"],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return "; ".join(done.stderr.split("\n")).strip("; ") or "nothing was made"
 
 
 def _find(db: Path, interaction: str | None, project: str | None) -> Start | None:

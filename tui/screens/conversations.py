@@ -69,6 +69,7 @@ class ConversationsScreen(PanesScreen):
         self.door = door
         self.feed = Feed(self, door, now_us)
         self.where: Filter | None = None
+        self._tree_where: Filter | None = None
         self._start = start
         self._poll_seconds = poll_seconds
         self._requery_waits = False
@@ -89,10 +90,17 @@ class ConversationsScreen(PanesScreen):
         if message.where is not self.where:
             return
         conversations = self.conversations
-        conversations.show(message.seqs, same=message.again)
+        if message.first and conversations.whole:
+            return  # the whole list was quicker
+        same = message.again or (not message.first and not conversations.whole)
+        conversations.show(message.seqs, same=same)
+        conversations.whole = not message.first
         if self._start is not None and (index := conversations.pages.index(self._start.seq)) is not None:
             conversations.move_to(index)
             self.go_to("tree")
+        row = conversations.chosen_row
+        if row is not None and row.root_key == self.outline.root_key and self._tree_where is not self.where:
+            self.feed.load_tree(row.root_key, self.where, rested=True)
         if not message.seqs:
             self.outline.show(None, [], at=None)
             self.steps.show(None)
@@ -112,7 +120,7 @@ class ConversationsScreen(PanesScreen):
         self.conversations.put(message.seqs, message.rows)
         row = self.conversations.chosen_row
         if row is not None and row.root_key != self.outline.root_key:
-            self.feed.load_tree(row.root_key, rested=True)
+            self.feed.load_tree(row.root_key, self.where, rested=True)
 
     def on_tree_loaded(self, message: TreeLoaded) -> None:
         """Show a tree, and the interaction under its cursor."""
@@ -120,11 +128,13 @@ class ConversationsScreen(PanesScreen):
         if chosen is None or chosen.root_key != message.root_key:
             return
         tree, at = self.outline, None
-        if message.root_key == tree.root_key and not self.follow and tree.chosen is not None:
+        searching = self.where is not None and self._tree_where is not self.where
+        self._tree_where = self.where
+        if message.root_key == tree.root_key and not self.follow and not searching and tree.chosen is not None:
             at = tree.chosen.key
         elif self._start is not None and self._start.root_key == message.root_key:
             at, self._start = self._start.key, None
-        tree.show(message.root_key, message.nodes, at=at)
+        tree.show(message.root_key, message.nodes, at=at, matching=message.matching)
         if message.nodes:
             self._read_chosen(rested=True)
         else:
@@ -156,7 +166,7 @@ class ConversationsScreen(PanesScreen):
                 conversations.move_to(index)
         chosen = conversations.chosen_row
         if chosen is not None and any(row.seq == chosen.seq for row in rows):
-            self.feed.load_tree(chosen.root_key, rested=True)
+            self.feed.load_tree(chosen.root_key, self.where, rested=True)
         self._requery_later()
         self.say(self._said)
 
@@ -182,7 +192,7 @@ class ConversationsScreen(PanesScreen):
             self.conversations.want_around()
             row = self.conversations.chosen_row
             if row is not None and row.root_key != self.outline.root_key:
-                self.feed.load_tree(row.root_key)
+                self.feed.load_tree(row.root_key, self.where)
         elif message.sender is self.outline:
             self._read_chosen()
         self.say("")
@@ -208,6 +218,7 @@ class ConversationsScreen(PanesScreen):
         self.where, self.filter_text = message.where, message.text
         self.query_one(FilterBar).close()
         self.go_to("list")
+        self.conversations.whole = False
         self.feed.load_list(self.where)
 
     def on_filter_bar_cancelled(self) -> None:

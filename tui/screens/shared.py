@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable, Coroutine
@@ -123,7 +124,9 @@ class SharedScreen(Screen[None]):
         """Choose what to write into the working folder."""
 
         def write(key: str | None) -> None:
-            if key is not None:
+            if key == "t":
+                self._make_test()
+            elif key is not None:
                 self._with_whole(lambda whole: self._export(key, whole))
 
         choices = [Choice(key, does, key) for key, does in takeaway.EXPORT]
@@ -140,6 +143,18 @@ class SharedScreen(Screen[None]):
             self.say(f"can't write here: {error.strerror}")
         else:
             self.say(f"written to {path}")
+
+    def _make_test(self) -> None:
+        make, subject = cast("TracerApp", self.app).make_test, self.about()
+        if make is None or subject is None:
+            self.say("no test can be made here: `tracer cassette make` does it")
+            return
+
+        async def work() -> None:
+            self.say(await asyncio.to_thread(make, subject.row.key))
+
+        self.say("making a test …")
+        self.work(work, "take")
 
     def action_pager(self) -> None:
         """Read it page by page in $PAGER."""

@@ -42,6 +42,7 @@ class ConversationTree(VirtualList):
         super().__init__(id=id)
         self.root_key: str | None = None
         self.nodes: list[Branch] = []
+        self.matching: set[str] | None = None
 
     @property
     def chosen(self) -> InteractionRow | None:
@@ -53,17 +54,23 @@ class ConversationTree(VirtualList):
         """Every interaction of the tree."""
         return [node.row for node in self.nodes]
 
-    def show(self, root_key: str | None, nodes: Sequence[Branch], *, at: str | None) -> None:
-        """A tree with the cursor on the interaction `at`, or on the newest one if it is not in it."""
+    def show(
+        self, root_key: str | None, nodes: Sequence[Branch], *, at: str | None, matching: set[str] | None = None
+    ) -> None:
+        """A tree with the cursor on the interaction `at`; else on the newest that is `matching`, or the newest of all.
+        What doesn't match is dimmed."""
         if root_key != self.root_key:
             self.cursor = 0
-        self.root_key, self.nodes = root_key, list(nodes)
+        self.root_key, self.nodes, self.matching = root_key, list(nodes), matching
         self.set_total(len(nodes))
         where = next((index for index, node in enumerate(nodes) if node.row.key == at), None)
         if where is None and nodes:
-            where = max(range(len(nodes)), key=lambda index: (nodes[index].row.started_at_us, nodes[index].row.seq))
+            where = max(range(len(nodes)), key=lambda index: self._order(nodes[index].row))
         self.cursor = where or 0
         self.show_row(self.cursor)
+
+    def _order(self, row: InteractionRow) -> tuple[bool, int, int]:
+        return self.matching is not None and row.key in self.matching, row.started_at_us, row.seq
 
     def lines_per_row(self, width: int) -> int:
         """One line where the columns fit, else two."""
@@ -73,8 +80,12 @@ class ConversationTree(VirtualList):
         """An interaction and its guides."""
         node = self.nodes[index]
         if width >= COLUMNS_FROM:
-            return one_line(node, width)
-        return first_line(node, width) if part == 0 else second_line(node, width)
+            drawn = one_line(node, width)
+        else:
+            drawn = first_line(node, width) if part == 0 else second_line(node, width)
+        if self.matching is None or node.row.key in self.matching:
+            return drawn
+        return [Segment(segment.text, S.faint) for segment in drawn]
 
     def column_titles(self, width: int) -> str:
         """Names over the columns."""
