@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mitmproxy.io import FlowWriter
+from mitmproxy.test import tflow
 
 from tracer.cassettes.format import dumps
 from tracer.cassettes.jsonl import dump_line
@@ -101,6 +104,15 @@ def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
     return document
 
 
+def flow_file() -> bytes:
+    file = io.BytesIO()
+    for path in ("/v1/interactions", "/v1beta/files"):
+        flow = tflow.tflow(resp=True)
+        flow.request.host, flow.request.path = "generativelanguage.googleapis.com", path
+        FlowWriter(file).add(flow)
+    return file.getvalue()
+
+
 quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 HAR_PLACES = [path for path in leaves(ENTRY) if path]
 LINE = json.loads(dump_line(CALLS[1]))
@@ -122,6 +134,7 @@ def test_a_line_with_anything_in_it(importer: Importer, file: Path, path: tuple[
 
 
 WHOLE = [
+    flow_file(),
     dumps(CALLS).encode(),
     "\n".join(map(dump_line, CALLS)).encode(),
     json.dumps({"log": {"entries": [ENTRY]}}).encode(),

@@ -32,7 +32,6 @@ def read_flows(file: BinaryIO, max_body: int) -> Iterator[Item]:
     """
     if importlib.util.find_spec("mitmproxy") is None:
         raise MissingExtraError("import", "proxy")
-    from mitmproxy.exceptions import FlowReadException
     from mitmproxy.http import HTTPFlow
     from mitmproxy.io import FlowReader
 
@@ -40,7 +39,8 @@ def read_flows(file: BinaryIO, max_body: int) -> Iterator[Item]:
     while True:
         try:
             flow = next(flows, None)
-        except FlowReadException:
+        except Exception:
+            # Mostly FlowReadException, but a damaged flow makes mitmproxy raise whatever its constructors do.
             yield Skipped("what follows the damage in a flow file", file.tell())
             return
         if flow is None:
