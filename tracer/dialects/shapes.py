@@ -144,9 +144,7 @@ INPUT = Either(PLAIN, Each(Typed({**CONTENTS, **STEPS, "": _TURN})))
 
 _BY_MODALITY = Each(_plain("tokens", modality=_words("text image audio video document")))
 # Seen on the live service, in no documentation.
-_INVOCATIONS = Each(
-    Fields({f"{part}_tokens_details": _BY_MODALITY for part in ("prompt", "candidates", "thoughts")})
-)
+_INVOCATIONS = Each(Fields({f"{part}_tokens_details": _BY_MODALITY for part in ("prompt", "candidates", "thoughts")}))
 USAGE = _plain(
     "total_input_tokens total_output_tokens total_thought_tokens total_cached_tokens total_tool_use_tokens "
     "total_tokens prompt_tokens completion_tokens total_reasoning_tokens initial_input_tokens",
