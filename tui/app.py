@@ -11,6 +11,7 @@ from textual.app import App
 
 from tui.data import Door, Source, Subject
 from tui.header import Facts
+from tui.memory import Memory
 from tui.messages import Go, Marked
 from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
 from tui.screens.page import PageScreen
@@ -53,7 +54,13 @@ class TracerApp(App[None]):
         self.marked: Subject | None = None
         """A of a comparison that waits for B."""
         self.first_screen = ConversationsScreen(
-            self.door, facts, now_us=now_us, start=start, follow=follow, poll_seconds=poll_seconds
+            self.door,
+            facts,
+            now_us=now_us,
+            start=start,
+            follow=follow,
+            poll_seconds=poll_seconds,
+            memory=Memory(folder),
         )
 
     def on_mount(self) -> None:

@@ -163,6 +163,7 @@ def opened(database: Path) -> Callable[..., Any]:
         start: Start | None = None,
         follow: bool = False,
         wait: bool = True,
+        folder: Path | None = None,
     ) -> AsyncIterator[Driver]:
         app = TracerApp(
             source or (lambda: Reader(path)),
@@ -171,6 +172,7 @@ def opened(database: Path) -> Callable[..., Any]:
             follow=follow,
             now_us=lambda: NOW_US,
             poll_seconds=None,
+            folder=folder,
         )
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)

@@ -6,15 +6,18 @@ Keys change state here and nowhere else; workers read through the door and post 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tracer.store.filters import Filter
+from tracer.errors import UsageError
+from tracer.store.filters import Filter, parse
 from tui.data import Door, Subject
 from tui.feed import Feed
 from tui.header import Facts
+from tui.memory import Memory
 from tui.messages import (
     DetailLoaded,
     ListLoaded,
@@ -64,24 +67,33 @@ class ConversationsScreen(PanesScreen):
         start: Start | None = None,
         follow: bool = False,
         poll_seconds: float | None = POLL_SECONDS,
+        memory: Memory | None = None,
     ) -> None:
-        super().__init__(facts, now_us, follow=follow)
+        super().__init__(facts, now_us, follow=follow, memory=memory or Memory(None))
         self.door = door
         self.feed = Feed(self, door, now_us)
         self.where: Filter | None = None
         self._tree_where: Filter | None = None
         self._start = start
+        self._place = f"{facts.db} ▸ {facts.project or '*'}"
+        if start is None:
+            self._restore_filter()
         self._poll_seconds = poll_seconds
         self._requery_waits = False
 
     def on_mount(self) -> None:
         """Read the list, then watch the database."""
         self.steps.following = self.follow
-        self.feed.load_list(None)
+        self.feed.load_list(self.where)
         self.feed.load_overview()
         if self._poll_seconds:
             self.set_interval(self._poll_seconds, self.feed.look)
             self.set_interval(AGE_SECONDS, self.conversations.refresh)
+
+    def _restore_filter(self) -> None:
+        text = self.memory.filter(self._place)
+        with suppress(UsageError):  # a word of the language may be gone since
+            self.where, self.filter_text = (parse(text), text) if text else (None, "")
 
     # What the workers found.
 
@@ -216,6 +228,7 @@ class ConversationsScreen(PanesScreen):
     def on_filter_bar_applied(self, message: FilterBar.Applied) -> None:
         """Show what matches."""
         self.where, self.filter_text = message.where, message.text
+        self.memory.keep_filter(self._place, message.text)
         self.query_one(FilterBar).close()
         self.go_to("list")
         self.conversations.whole = False

@@ -70,6 +70,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             (f"{FORK} 2", "a fork: two interactions continue from here"),
         ),
     ),
+    ("Panes", (("+", "this pane alone, and back"), ("-", "three panes, two, one; it stays so"))),
     ("Mouse", (("click wheel", "choose a row (twice: open it), scroll"),)),
     ("Leave", (("q", "quit"),)),
 )

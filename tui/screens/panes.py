@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 
 from tui.data import Overview
 from tui.header import Facts, empty_text, header
+from tui.memory import Memory
 from tui.screens.shared import SharedScreen
 from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.conversations import ConversationList
@@ -20,8 +21,10 @@ from tui.widgets.steps import StepsPane
 from tui.widgets.tree import ConversationTree
 from tui.widgets.virtual_list import VirtualList
 
-WIDE_FROM = 100
+WIDE_FROM = 120
 """Columns from which all panes have room."""
+TWO_FROM = 100
+"""Columns from which two have."""
 
 
 class PanesScreen(SharedScreen):
@@ -31,12 +34,14 @@ class PanesScreen(SharedScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "pane(1)", "next pane", show=False),
         Binding("shift+tab", "pane(-1)", "pane before", show=False),
+        Binding("minus", "layout", "layout: three panes, two, one", show=False),
+        Binding("plus", "zoom", "zoom the pane, or back", show=False),
         Binding("l,right", "step(1)", "pane to the right", show=False),
         Binding("h,left", "step(-1)", "pane to the left", show=False),
     ]
     PANES: ClassVar[tuple[str, ...]] = ("list", "tree", "steps")
 
-    def __init__(self, facts: Facts, now_us: Callable[[], int], *, follow: bool) -> None:
+    def __init__(self, facts: Facts, now_us: Callable[[], int], *, follow: bool, memory: Memory) -> None:
         super().__init__()
         self.facts = facts
         self.follow = follow
@@ -45,6 +50,8 @@ class PanesScreen(SharedScreen):
         self._overview: Overview | None = None
         self._said = ""
         self._current = "list"
+        self.memory = memory
+        self._zoomed = False
 
     def compose(self) -> ComposeResult:
         """Header, filter line, panes, hints."""
@@ -83,8 +90,27 @@ class PanesScreen(SharedScreen):
 
     @property
     def narrow(self) -> bool:
-        """Whether there is room for one pane only."""
-        return self.size.width < WIDE_FROM
+        """Whether one pane alone is shown."""
+        return self.shown_panes == 1
+
+    @property
+    def shown_panes(self) -> int:
+        """How many panes there is room for, or fewer if fewer are wanted."""
+        room = 3 if self.size.width >= WIDE_FROM else 2 if self.size.width >= TWO_FROM else 1
+        return 1 if self._zoomed else min(room, self.memory.panes or 3)
+
+    def action_layout(self) -> None:
+        """Fewer panes, down to one; then as many as there is room for."""
+        self._zoomed = False
+        before = self.shown_panes
+        self.memory.keep_panes(before - 1 if before > 1 else None)
+        self._arrange()
+        self.say(f"{self.shown_panes} pane{'' if self.shown_panes == 1 else 's'}; it stays so")
+
+    def action_zoom(self) -> None:
+        """The pane alone, or back."""
+        self._zoomed = not self._zoomed
+        self._arrange()
 
     def on_resize(self) -> None:
         """Show one pane or all."""
@@ -97,9 +123,12 @@ class PanesScreen(SharedScreen):
         self.say("")
 
     def _arrange(self) -> None:
+        here = self.PANES.index(self._current)
+        first = min(max(0, here - 1), len(self.PANES) - self.shown_panes) if self.shown_panes > 1 else here
+        shown = self.PANES[first : first + self.shown_panes]
         for name in self.PANES:
             pane = self.query_one(f"#{name}-pane")
-            pane.display = not self.narrow or name == self._current
+            pane.display = name in shown
             pane.set_class(self.narrow, "-alone")
         self.call_after_refresh(self.say, self._said)
 
