@@ -74,6 +74,8 @@ class Stub(asyncio.Protocol):
         self._transport.write(head)
         for _ in range(events):
             await asyncio.sleep(gap)
+            if self._transport.is_closing():
+                return
             event = b'event: step.delta\ndata: {"event_type":"step.delta","at":%20d,"delta":{"text":"%b"}}\n\n' % (
                 time.monotonic_ns(),
                 b"word " * 20,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tracer.proxy.access import Access
 from tracer.proxy.addon import RecordingAddon
 from tracer.proxy.run import EmbeddedProxy
 from tracer.proxy.upstream import Routing, Upstream
@@ -119,6 +120,7 @@ class Stage:
     addon: RecordingAddon
     said: list[str]
     peers: list[Peer]
+    proxy: EmbeddedProxy
 
     async def client(self) -> Peer:
         self.peers.append(Peer(*await asyncio.open_connection(*self.address)))
@@ -147,7 +149,13 @@ def post(body: bytes, path: str = "/v1/interactions", headers: bytes = b"") -> b
 def stage(tmp_path: Path) -> OpenStage:
     @asynccontextmanager
     async def opened(
-        script: Script, *, path: str = "", recorder: Any = None, tls: tuple[Any, Path] | None = None
+        script: Script,
+        *,
+        path: str = "",
+        recorder: Any = None,
+        tls: tuple[Any, Path] | None = None,
+        forward: bool = False,
+        token: str | None = None,
     ) -> AsyncIterator[Stage]:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             peer = Peer(reader, writer)
@@ -163,14 +171,15 @@ def stage(tmp_path: Path) -> OpenStage:
         port = server.sockets[0].getsockname()[1]
         recordings, said, peers = Recordings(), list[str](), list[Peer]()
         upstream = Upstream("https" if tls else "http", "127.0.0.1", port, path)
-        addon = RecordingAddon(Routing(upstream), recorder or recordings.recorder, said.append)
+        addon = RecordingAddon(Routing(upstream), recorder or recordings.recorder, said.append, access=Access(token))
         proxy = EmbeddedProxy(
-            addon, host="127.0.0.1", port=0, upstream=upstream, ca_folder=tmp_path / "ca", trusted=tls and tls[1]
-        )
+            addon, host="127.0.0.1", port=0, upstream=upstream, ca_folder=tmp_path / "ca", trusted=tls and tls[1],
+            forward=("127.0.0.1", 0) if forward else None,
+        )  # fmt: skip
         try:
             url = await proxy.start()
             host, _, own_port = url.removeprefix("http://").partition(":")
-            yield Stage(url, (host, int(own_port)), recordings, addon, said, peers)
+            yield Stage(url, (host, int(own_port)), recordings, addon, said, peers, proxy)
         finally:
             await proxy.stop()
             server.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from typing import TYPE_CHECKING
@@ -20,19 +19,31 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
+@click.option(
+    "--forward", is_flag=True, help="For apps with a fixed base URL: a proxy for HTTPS instead of a base URL."
+)
 @click.option("--upstream", metavar="URL", help="The service's base URL, if not the one the environment names.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag for every record; may be repeated.")
 @click.option("--db", metavar="PATH", help="The database (else TRACER_DB, else the user's).")
 @click.option("--project", metavar="NAME", help="The project the records belong to.")
 @click.argument("cmd", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(
-    upstream: str | None, tags: tuple[str, ...], db: str | None, project: str | None, cmd: tuple[str, ...]
+    forward: bool,
+    upstream: str | None,
+    tags: tuple[str, ...],
+    db: str | None,
+    project: str | None,
+    cmd: tuple[str, ...],
 ) -> int:
     """Run CMD with its Interactions API calls recorded.
 
     Starts a proxy on a free loopback port, points the environment of CMD at it (GOOGLE_GEMINI_BASE_URL,
     GOOGLE_VERTEX_BASE_URL, GEMINI_API_BASE) and exits as CMD did. A base URL that was already set becomes the
     upstream. What was recorded is summed up on stderr.
+
+    With --forward the app keeps its base URL: HTTPS_PROXY leads it through the proxy, and certificates of its own
+    are trusted through SSL_CERT_FILE (with the roots trusted so far), NODE_EXTRA_CA_CERTS and their like. Only the
+    service's hosts are looked into; connections to others pass untouched.
 
     \b
     tracer run -- python app.py
@@ -47,10 +58,15 @@ def command(
     if refused := why_not(cmd, os.environ):
         say(f"tracer: {refused[0]}")
         return refused[1]
-    return asyncio.run(_run(settings, routing(upstream or settings.upstream, os.environ), known_tags, cmd, db))
+    from tracer.proxy import tuning
+
+    where = routing(upstream or settings.upstream, os.environ)
+    return tuning.run(_run(settings, where, known_tags, cmd, db, forward=forward))
 
 
-async def _run(settings: Settings, where: Routing, tags: dict[str, str], cmd: tuple[str, ...], db: str | None) -> int:
+async def _run(
+    settings: Settings, where: Routing, tags: dict[str, str], cmd: tuple[str, ...], db: str | None, *, forward: bool
+) -> int:
     from tracer.capture.session import RunInfo
     from tracer.cli.summary import Seen, summary
     from tracer.proxy.launch import Supervisor, base_urls, without_secrets
@@ -59,34 +75,38 @@ async def _run(settings: Settings, where: Routing, tags: dict[str, str], cmd: tu
     info = RunInfo(project=settings.project, command=without_secrets(cmd, os.environ), tags=tags)
     started_ns = time.monotonic_ns()
     supervisor = Supervisor()
-    proxy = RecordingProxy(settings, where, Listen(), info, report=report)
+    listen = Listen(forward=("127.0.0.1", 0) if forward else None)
+    proxy = RecordingProxy(settings, where, listen, info, report=report)
 
     def on_signal(number: int) -> None:
         supervisor.on_signal(number)
         if supervisor.ended:
             proxy.hurry.set()
 
-    url, exit_code = "", None
+    variables: dict[str, str] = {}
+    exit_code = None
     with signals(on_signal):
         try:
             url = await proxy.start()
-            exit_code = await _supervised(supervisor, cmd, url)
+            variables = proxy.forward_variables() if forward else base_urls(url)
+            if forward:
+                say(f"tracer: set for the command: {' '.join(variables)}")
+            exit_code = await _supervised(supervisor, cmd, url, variables)
         finally:
             took_us = (time.monotonic_ns() - started_ns) // 1000
             await proxy.stop(exit_code)
     interactions, others = proxy.addon.interactions.total(), dict(proxy.addon.others)
-    variables = base_urls(url)
     seen = Seen(run=proxy.run, variables=variables, interactions=interactions, others=others, took_us=took_us)
     for line in summary(seen, settings, db):
         say(line)
     return exit_code
 
 
-async def _supervised(supervisor: Supervisor, cmd: tuple[str, ...], url: str) -> int:
+async def _supervised(supervisor: Supervisor, cmd: tuple[str, ...], url: str, variables: dict[str, str]) -> int:
     from tracer.proxy.launch import NOT_EXECUTABLE, child_environment
 
     try:
-        return await supervisor.run(cmd, child_environment(url, os.environ))
+        return await supervisor.run(cmd, child_environment(url, os.environ, variables))
     except TracerError as error:
         say(f"tracer: {error}")
         return NOT_EXECUTABLE

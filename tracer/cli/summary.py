@@ -73,8 +73,19 @@ def _nothing(seen: Seen) -> list[str]:
         "tracer: no Interactions API call was seen",
         f"        set for the command: {' '.join(f'{name}={value}' for name, value in seen.variables.items())}",
         f"        hosts seen: {hosts or 'none'}",
-        "        an app that names its base URL in code reads none of these: give it http://127.0.0.1:8080, and try",
-        "        tracer proxy --listen 127.0.0.1:8080",
+        *_next_try(seen),
+    ]
+
+
+def _next_try(seen: Seen) -> list[str]:
+    if "HTTPS_PROXY" in seen.variables:
+        return [
+            "        an app that reads no HTTPS_PROXY needs a base URL: give it http://127.0.0.1:8080, and try",
+            "        tracer proxy --listen 127.0.0.1:8080",
+        ]
+    return [
+        "        an app that names its base URL in code reads none of these; try the proxy for HTTPS:",
+        "        tracer run --forward -- CMD",
     ]
 
 

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 
 from mitmproxy import connection, http
 
+from tracer.proxy import uploads
+from tracer.proxy.access import Access
 from tracer.proxy.upstream import Routing, Upstream
 from tracer.wire import routes
 from tracer.wire.exchange import Headers, Outcome
@@ -20,6 +22,8 @@ from tracer.wire.redact import Query
 STREAM_REQUESTS_ABOVE = 1024 * 1024
 
 _CLIENT_GONE = "Client disconnected."
+_CLIENT_HOST = "tracer_client_host"
+"""Where a flow keeps the name by which the client knows us."""
 
 
 class NewRecorder(Protocol):
@@ -35,12 +39,22 @@ class NewRecorder(Protocol):
 class RecordingAddon:
     """Records what crosses. A mistake in here is reported once and never touches the flow."""
 
-    def __init__(self, routing: Routing, recorder: NewRecorder, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        routing: Routing | None,
+        recorder: NewRecorder,
+        report: Callable[[str], None],
+        *,
+        access: Access | None = None,
+    ) -> None:
+        """Without `routing` requests go where they would; with it, those of reverse mode go where it says."""
         self._routing = routing
+        self._access = access or Access(None)
         self._recorder = recorder
         self._report = report
         self._reported: set[str] = set()
         self._calls: dict[str, _Call] = {}
+        self._tunnels: set[str] = set()
         self.quiet = asyncio.Event()
         """Set while no exchange is running."""
         self.quiet.set()
@@ -49,14 +63,36 @@ class RecordingAddon:
         self.others: Counter[str] = Counter()
         """Origin -> how many other calls went there."""
 
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Somebody asks for a tunnel (forward mode)."""
+        if self._access.admits(flow.request.headers.get("proxy-authorization", "")):
+            self._tunnels.add(flow.client_conn.id)
+        else:
+            flow.response = _refusal(407)
+
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Point the request at its upstream and open its exchange."""
-        upstream, target = self._routing.target(flow.request.path)
-        self._redirect(flow.request, upstream, target)
+        request = flow.request
+        if self._routing is not None and _is_reverse(flow):
+            path = self._access.inside(request.path)
+            if path is None:
+                flow.response = _refusal(403)
+                return
+            upstream, target = uploads.restored(path, self._routing.known) or self._routing.target(path)
+            flow.metadata[_CLIENT_HOST] = request.host_header
+            _redirect(request, upstream, target)
+        else:
+            credential = request.headers.pop("proxy-authorization", "")
+            if flow.client_conn.id not in self._tunnels and not self._access.admits(credential):
+                flow.response = _refusal(407)
+                return
+            upstream, target = Upstream(request.scheme, request.host, request.port), request.path
+            if not _is_service(request):
+                return
         self._guarded(self._open, flow, upstream, target)
-        if _is_large(flow.request):
+        if _is_large(request):
             call = self._calls.get(flow.id)
-            flow.request.stream = _tee(self, call.request_data) if call else True
+            request.stream = _tee(self, call.request_data) if call else True
 
     def request(self, flow: http.HTTPFlow) -> None:
         """The request is whole."""
@@ -72,6 +108,8 @@ class RecordingAddon:
         flow.response.stream = _tee(self, call.response_data) if call else True
         if call:
             self._guarded(call.response_started, flow.response)
+        if uploads.HEADER in flow.response.headers and self._routing is not None and _is_reverse(flow):
+            self._guarded(self._lead_upload_back, flow, self._routing)
 
     def response(self, flow: http.HTTPFlow) -> None:
         """The response is whole."""
@@ -95,6 +133,7 @@ class RecordingAddon:
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Close what mitmproxy dropped with the connection without another hook."""
+        self._tunnels.discard(client.id)
         for flow_id, call in list(self._calls.items()):
             if call.client_id == client.id:
                 self._forget(flow_id)
@@ -113,12 +152,12 @@ class RecordingAddon:
             self.quiet.set()
         return call
 
-    def _redirect(self, request: http.Request, upstream: Upstream, target: str) -> None:
-        if upstream is not self._routing.gemini:
-            request.scheme, request.host, request.port = upstream.scheme, upstream.host, upstream.port
-            request.host_header = upstream.authority
-        if target != request.path:
-            request.path = target
+    def _lead_upload_back(self, flow: http.HTTPFlow, routing: Routing) -> None:
+        assert flow.response is not None
+        base = f"http://{flow.metadata[_CLIENT_HOST]}{self._access.path}"
+        url = uploads.through_us(flow.response.headers[uploads.HEADER], base, routing.known)
+        if url is not None:
+            flow.response.headers[uploads.HEADER] = url
 
     def _open(self, flow: http.HTTPFlow, upstream: Upstream, target: str) -> None:
         path, _, query_text = target.partition("?")
@@ -193,6 +232,27 @@ def _tee(addon: RecordingAddon, take: Callable[[bytes], None]) -> Callable[[byte
         return data
 
     return pass_on
+
+
+def _is_reverse(flow: http.HTTPFlow) -> bool:
+    return flow.client_conn.proxy_mode.type_name == "reverse"
+
+
+def _is_service(request: http.Request) -> bool:
+    # In forward mode other hosts cross too, as far as they are not encrypted.
+    return routes.is_service_host(request.host) or routes.match(request.method, request.path.split("?")[0]) is not None
+
+
+def _redirect(request: http.Request, upstream: Upstream, target: str) -> None:
+    request.scheme, request.host, request.port = upstream.scheme, upstream.host, upstream.port
+    request.host_header = upstream.authority
+    if target != request.path:
+        request.path = target
+
+
+def _refusal(status: int) -> http.Response:
+    headers = {"proxy-authenticate": 'Basic realm="tracer"'} if status == 407 else {}
+    return http.Response.make(status, b"this proxy asks for its token\n", headers)
 
 
 def _is_large(request: http.Request) -> bool:

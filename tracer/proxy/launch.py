@@ -22,9 +22,11 @@ NOT_EXECUTABLE = 126
 _KILL_AFTER_SECONDS = 10.0
 
 
-def child_environment(url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment that leads SDKs to the proxy at `url`."""
-    changed = dict(environ) | base_urls(url)
+def child_environment(
+    url: str, environ: Mapping[str, str], variables: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment that leads SDKs to the proxy at `url`, by its `base_urls` unless other variables are given."""
+    changed = {**environ, **(base_urls(url) if variables is None else variables)}
     if any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in environ):
         # Or the SDK would ask that proxy for our loopback address.
         for name in ("no_proxy", "NO_PROXY"):

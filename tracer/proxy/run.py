@@ -8,6 +8,8 @@ import errno
 import importlib
 import logging
 import os
+import re
+import socket
 import sys
 import types
 import warnings
@@ -17,6 +19,7 @@ from typing import Any
 from tracer.errors import TracerError
 from tracer.proxy import tuning
 from tracer.proxy.upstream import Upstream
+from tracer.wire.routes import HOSTS
 
 _DAY_SECONDS = 86_400
 
@@ -25,10 +28,20 @@ class EmbeddedProxy:
     """A reverse proxy on this event loop. One at a time: mitmproxy keeps its master in globals."""
 
     def __init__(
-        self, addon: Any, *, host: str, port: int, upstream: Upstream, ca_folder: Path, trusted: Path | None = None
+        self,
+        addon: Any,
+        *,
+        host: str,
+        port: int,
+        upstream: Upstream,
+        ca_folder: Path,
+        trusted: Path | None = None,
+        forward: tuple[str, int] | None = None,
     ) -> None:
         """`addon` gets mitmproxy's hooks; port 0 takes a free one.
 
+        `forward` is where clients may ask for tunnels (CONNECT) as well. Only those to the service's hosts and to
+        `upstream` are looked into; all others are passed on at the TCP level, with no certificate of ours.
         `trusted` is a file of certificate authorities for the upstream, else those of the certifi package count.
         """
         self._addon = addon
@@ -36,6 +49,9 @@ class EmbeddedProxy:
         self._upstream = upstream
         self._ca_folder = ca_folder
         self._trusted = trusted
+        self._forward = forward
+        self.forward_url: str | None = None
+        """The URL of the forward proxy while it listens."""
         self._master: Any = None
         self._running: asyncio.Task[None] | None = None
         self._tuned = contextlib.ExitStack()
@@ -51,11 +67,18 @@ class EmbeddedProxy:
         waiting = asyncio.create_task(ready.event.wait())
         await asyncio.wait([self._running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        if not ready.addresses:
+        if ready.problem is not None or "reverse" not in ready.addresses:
             await self.stop()
             raise self._cannot_listen(ready.problem)
         self._tuned.enter_context(tuning.calm_collector())
-        return f"http://{_hostport(*ready.addresses[0][:2])}"
+        if self._forward is not None:
+            self.forward_url = f"http://{_hostport(*ready.addresses['regular'])}"
+        return f"http://{_hostport(*ready.addresses['reverse'])}"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that clients of the forward proxy must trust; there once it has started."""
+        return self._ca_folder / "mitmproxy-ca-cert.pem"
 
     async def stop(self) -> None:
         """Close the listener; the addon's `done` is called."""
@@ -69,8 +92,15 @@ class EmbeddedProxy:
 
     def _options(self) -> dict[str, Any]:
         upstream, (host, port) = self._upstream, self._listen
+        modes = [f"reverse:{upstream.scheme}://{_hostport(upstream.host, upstream.port)}"]
+        if self._forward is not None:
+            # Two ports 0 count as the same address.
+            modes.append(f"regular@{_hostport(self._forward[0], self._forward[1] or _free_port(self._forward[0]))}")
         return {
-            "mode": [f"reverse:{upstream.scheme}://{_hostport(upstream.host, upstream.port)}"],
+            "mode": modes,
+            "allow_hosts": [] if self._forward is None else _looked_into(upstream),
+            # The addon sets the upstream's, and needs to know the client's.
+            "keep_host_header": True,
             "listen_host": host,
             "listen_port": port,
             "confdir": str(self._ca_folder),
@@ -97,7 +127,7 @@ class _Ready:
 
     def __init__(self) -> None:
         self.event = asyncio.Event()
-        self.addresses: list[tuple[Any, ...]] = []
+        self.addresses: dict[str, tuple[str, int]] = {}
         self.problem: BaseException | None = None
 
     def running(self) -> None:
@@ -107,7 +137,8 @@ class _Ready:
         master: Any = ctx.master
         for server in master.addons.get("proxyserver").servers:
             self.problem = self.problem or server.last_exception
-            self.addresses += server.listen_addrs
+            for address in server.listen_addrs[:1]:
+                self.addresses[server.mode.type_name] = address[:2]
         self.event.set()
 
 
@@ -144,6 +175,18 @@ class _LeanAddons:
     def __exit__(self, *exception: object) -> None:
         if self._active:
             del sys.modules["mitmproxy.addons"]
+
+
+def _looked_into(upstream: Upstream) -> list[str]:
+    return [rf"^{HOSTS}:\d+$", rf"^{re.escape(_hostport(upstream.host, upstream.port))}$"]
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _hostport(host: str, port: int) -> str:

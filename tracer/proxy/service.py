@@ -13,8 +13,11 @@ from pathlib import Path
 from tracer.capture.account import load_account_key
 from tracer.capture.child import Destination
 from tracer.capture.session import CaptureSession, RunInfo
+from tracer.errors import TracerError
+from tracer.proxy.access import Access
 from tracer.proxy.addon import RecordingAddon
 from tracer.proxy.run import EmbeddedProxy
+from tracer.proxy.trust import forward_variables
 from tracer.proxy.upstream import Routing
 from tracer.settings import Settings
 from tracer.store.schema import open_for_writing
@@ -30,6 +33,10 @@ class Listen:
 
     host: str = "127.0.0.1"
     port: int = 0
+    forward: tuple[str, int] | None = None
+    """Where the forward proxy listens, if one is wanted."""
+    token: str | None = None
+    """What clients must know; needed where others can reach the address."""
 
 
 class RecordingProxy:
@@ -44,7 +51,8 @@ class RecordingProxy:
         key = load_account_key(settings.account_key)
         destination = Destination(db=settings.db, journal=settings.journal, tier=settings.tier, prices=settings.prices)
         self._capture = CaptureSession(destination, info, account_key=key, max_body=settings.max_body, report=report)
-        self.addon = RecordingAddon(routing, self._capture.recorder, report)
+        access = Access(listen.token)
+        self.addon = RecordingAddon(routing, self._capture.recorder, report, access=access)
         trusted = os.environ.get("SSL_CERT_FILE")
         self._proxy = EmbeddedProxy(
             self.addon,
@@ -54,6 +62,7 @@ class RecordingProxy:
             ca_folder=settings.ca_folder,
             # The variable by which the SDKs themselves are told whom to trust.
             trusted=Path(trusted) if trusted else None,
+            forward=listen.forward,
         )
         self._watch: asyncio.Task[None] | None = None
         self.hurry = asyncio.Event()
@@ -63,6 +72,20 @@ class RecordingProxy:
     def run(self) -> str:
         """The key of this run."""
         return self._capture.run
+
+    @property
+    def forward_url(self) -> str | None:
+        """The URL of the forward proxy, if there is one."""
+        return self._proxy.forward_url
+
+    def forward_variables(self) -> dict[str, str]:
+        """What leads a program through the forward proxy, once it listens. Raises TracerError."""
+        assert self._proxy.forward_url is not None
+        try:
+            return forward_variables(self._proxy.forward_url, self._proxy.authority, os.environ)
+        except OSError as error:
+            folder = str(self._proxy.authority.parent)
+            raise TracerError(f"the certificates can't be written to {folder!r}: {error.strerror}") from error
 
     async def start(self) -> str:
         """The URL of the proxy, which answers now. Raises TracerError."""

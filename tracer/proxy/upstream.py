@@ -64,6 +64,11 @@ class Routing:
     vertex: Upstream | None = None
     """None for Google's own hosts, which are named after the location in the path."""
 
+    @property
+    def known(self) -> tuple[Upstream, ...]:
+        """The upstreams that the user named."""
+        return (self.gemini, self.vertex) if self.vertex else (self.gemini,)
+
     def target(self, path: str) -> tuple[Upstream, str]:
         """The upstream of a request and the path (with its query) to ask there."""
         if path == VERTEX_PREFIX or path.startswith(f"{VERTEX_PREFIX}/"):

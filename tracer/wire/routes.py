@@ -16,9 +16,12 @@ _PATH = re.compile(
     r"(?:projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/)?"
     r"interactions(?:/(?P<id>[^/:]+)(?:[/:](?P<cancel>cancel))?)?"
 )
-_HOSTS = re.compile(
-    r"(?:generativelanguage(?:\.mtls)?|(?:[a-z0-9-]+-)?aiplatform(?:\.mtls)?|aiplatform\.(?:us|eu)\.rep)\.googleapis\.com"
+HOSTS = (
+    r"(?:generativelanguage(?:\.mtls)?|(?:[a-z0-9-]+-)?aiplatform(?:\.mtls)?|aiplatform\.(?:us|eu)\.rep)"
+    r"\.googleapis\.com"
 )
+"""The hosts of the Gemini API and of Vertex AI, as a regular expression (WIRE.md section 2)."""
+_HOSTS = re.compile(HOSTS)
 
 
 @dataclass(frozen=True, slots=True)

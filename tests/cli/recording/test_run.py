@@ -80,7 +80,7 @@ def test_with_nothing_recorded_it_says_what_was_set_and_what_to_try(tracer: Any)
     assert "no Interactions API call was seen" in done.stderr
     assert "GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:" in done.stderr
     assert "hosts seen: none" in done.stderr
-    assert done.stderr.splitlines()[-1].strip() == "tracer proxy --listen 127.0.0.1:8080"
+    assert done.stderr.splitlines()[-1].strip() == "tracer run --forward -- CMD"
 
 
 @pytest.mark.parametrize(
@@ -267,3 +267,12 @@ def test_a_tracer_py_of_the_users_does_not_stand_in_for_ours(tracer: Any, upstre
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "1 interaction in 1 conversation" in done.stderr
+
+
+def test_forward_says_what_it_sets_and_what_to_try(tracer: Any, app: Any) -> None:
+    code = "assert 'GOOGLE_GEMINI_BASE_URL' not in os.environ\nassert os.environ['NODE_USE_ENV_PROXY'] == '1'\n"
+    code += "assert b'BEGIN CERTIFICATE' in open(os.environ['SSL_CERT_FILE'], 'rb').read()\n"
+    done = tracer.run("run", "--forward", "--", *app(code))
+    assert done.returncode == 0, done.stderr
+    assert "set for the command: HTTPS_PROXY https_proxy SSL_CERT_FILE" in done.stderr
+    assert "tracer proxy --listen" in done.stderr
