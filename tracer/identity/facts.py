@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,6 +20,7 @@ RETRY_SLACK_US = 5_000_000
 """What an announced wait may be exceeded by."""
 
 _RETRIED_STATUSES = frozenset({408, 409, 429})
+_FIRST_PIECE = 2 * 1024
 _PIECE = 64 * 1024
 
 
@@ -134,8 +135,9 @@ def _payloads(body: bytes, whole: bool) -> list[dict[str, Any]]:
     parser = sse.SseParser()
     found: list[dict[str, Any]] = []
     try:
-        for start in range(0, len(body), _PIECE):
-            for event in parser.feed(body[start : start + _PIECE]):
+        # The first event mostly names the interaction.
+        for start, size in _pieces(len(body)):
+            for event in parser.feed(body[start : start + size]):
                 payload = _json_object(event.data.encode("utf-8", "replace"))
                 found.append(payload)
                 if not whole and ("interaction" in payload or "interaction_id" in payload):
@@ -143,6 +145,11 @@ def _payloads(body: bytes, whole: bool) -> list[dict[str, Any]]:
         return found + [_json_object(event.data.encode("utf-8", "replace")) for event in parser.close()]
     except WireError:
         return found
+
+
+def _pieces(length: int) -> Iterator[tuple[int, int]]:
+    yield 0, _FIRST_PIECE
+    yield from ((start, _PIECE) for start in range(_FIRST_PIECE, length, _PIECE))
 
 
 def _json_object(data: bytes) -> dict[str, Any]:

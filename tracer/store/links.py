@@ -66,6 +66,8 @@ class Linker:
     def _link(self, row: dict[str, Any]) -> None:
         parent = self._parent(row) if row["previous_id"] else self._carried(row)
         linked_by = None if parent is None else "id" if row["previous_id"] else "history"
+        # Linking another record may have moved this one since its row was read.
+        row["root_key"] = self._root_of(row["key"])
         root = row["key"] if parent is None else self._root_of(parent)
         if parent != row["parent_key"]:
             self.leave(row["parent_key"], parent or row["key"])
