@@ -14,6 +14,7 @@ from tracer.errors import TracerError
 VERBS: dict[str, str] = {
     "run": "Run a command with its Interactions API calls recorded.",
     "proxy": "Start the recording proxy and keep it running.",
+    "addon": "Print the path of a script for your own mitmdump or mitmweb.",
     "emulate": "Serve a local Interactions API, with no key and no network.",
     "replay": "Serve cassettes to any client.",
     "demo": "The whole story with no key and no network.",

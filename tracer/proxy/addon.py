@@ -47,7 +47,10 @@ class RecordingAddon:
         *,
         access: Access | None = None,
     ) -> None:
-        """Without `routing` requests go where they would; with it, those of reverse mode go where it says."""
+        """With `routing`, requests of reverse mode go where it says, and everything is streamed.
+
+        Without it, in somebody else's mitmproxy, nothing is changed but that event streams pass while they arrive.
+        """
         self._routing = routing
         self._access = access or Access(None)
         self._recorder = recorder
@@ -82,15 +85,14 @@ class RecordingAddon:
             flow.metadata[_CLIENT_HOST] = request.host_header
             _redirect(request, upstream, target)
         else:
-            credential = request.headers.pop("proxy-authorization", "")
-            if flow.client_conn.id not in self._tunnels and not self._access.admits(credential):
+            if self._routing is not None and not self._admitted(flow):
                 flow.response = _refusal(407)
                 return
             upstream, target = Upstream(request.scheme, request.host, request.port), request.path
             if not _is_service(request):
                 return
         self._guarded(self._open, flow, upstream, target)
-        if _is_large(request):
+        if _is_large(request) and self._routing is not None:
             call = self._calls.get(flow.id)
             request.stream = _tee(self, call.request_data) if call else True
 
@@ -105,7 +107,8 @@ class RecordingAddon:
         if flow.response is None:
             return
         call = self._calls.get(flow.id)
-        flow.response.stream = _tee(self, call.response_data) if call else True
+        if self._routing is not None or (call and _is_event_stream(flow.response)):
+            flow.response.stream = _tee(self, call.response_data) if call else True
         if call:
             self._guarded(call.response_started, flow.response)
         if uploads.HEADER in flow.response.headers and self._routing is not None and _is_reverse(flow):
@@ -114,6 +117,8 @@ class RecordingAddon:
     def response(self, flow: http.HTTPFlow) -> None:
         """The response is whole."""
         if call := self._forget(flow.id):
+            if flow.response is not None and not flow.response.stream:
+                self._guarded(call.response_data, flow.response.raw_content or b"")
             self._guarded(call.response_whole)
 
     def error(self, flow: http.HTTPFlow) -> None:
@@ -151,6 +156,10 @@ class RecordingAddon:
         if not self._calls:
             self.quiet.set()
         return call
+
+    def _admitted(self, flow: http.HTTPFlow) -> bool:
+        credential = flow.request.headers.pop("proxy-authorization", "")
+        return flow.client_conn.id in self._tunnels or self._access.admits(credential)
 
     def _lead_upload_back(self, flow: http.HTTPFlow, routing: Routing) -> None:
         assert flow.response is not None
@@ -253,6 +262,11 @@ def _redirect(request: http.Request, upstream: Upstream, target: str) -> None:
 def _refusal(status: int) -> http.Response:
     headers = {"proxy-authenticate": 'Basic realm="tracer"'} if status == 407 else {}
     return http.Response.make(status, b"this proxy asks for its token\n", headers)
+
+
+def _is_event_stream(response: http.Response) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return kind.lower().startswith("text/event-stream")
 
 
 def _is_large(request: http.Request) -> bool:
