@@ -1,5 +1,7 @@
 """Draw the screen as a picture: python docs/screenshot.py [DATABASE] [--size 140x30] [-o docs/screen.png].
 
+With `--all`, every screen at 80x24 and 160x48 goes into docs/screens/, for docs/tui.md.
+
 Without a database, what `tracer demo` records is shown. The screen runs headless, takes the keys given with `--keys`
 (as Textual names them), and is exported as SVG; that becomes a PNG of twice the size. Needs the `tui` extra, cairosvg
 (dependency group `lint`) and the font DejaVu Sans Mono (Debian package fonts-dejavu-core).
@@ -23,6 +25,15 @@ from tui.app import TracerApp
 from tui.header import Facts
 
 FONT = "DejaVu Sans Mono"
+SCREENS = {
+    "conversations": "tab k",
+    "waterfall": "j j w 1 8 ]",
+    "raw": "j r",
+    "diff": "tab k d j d",
+    "live": "L",
+}
+"""Name -> the keys that lead there from the start of the demo."""
+SIZES = ((80, 24), (160, 48))
 
 
 async def draw(database: Path, size: tuple[int, int], keys: list[str], project: str | None) -> str:
@@ -63,12 +74,26 @@ def main() -> None:
     parser.add_argument("--keys", default="tab", help="keys to press first, separated by spaces: 'j j enter t'")
     parser.add_argument("--project", help="only this project (default: all)")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/screen.png"))
+    parser.add_argument("--all", action="store_true", help="every screen, into docs/screens/")
     arguments = parser.parse_args()
     columns, rows = map(int, arguments.size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         database = arguments.database or recorded_demo(Path(folder) / "demo.db")
+        if arguments.all:
+            draw_all(database)
+            return
         svg = asyncio.run(draw(database, (columns, rows), arguments.keys.split(), arguments.project))
     to_png(svg, arguments.output)
+
+
+def draw_all(database: Path) -> None:
+    """Every screen at both sizes; small files, for there are ten."""
+    folder = Path(__file__).parent / "screens"
+    folder.mkdir(exist_ok=True)
+    for name, keys in SCREENS.items():
+        for columns, rows in SIZES:
+            svg = asyncio.run(draw(database, (columns, rows), keys.split(), "demo"))
+            to_png(svg, folder / f"{name}-{columns}x{rows}.png", 1.0)
 
 
 def recorded_demo(database: Path) -> Path:
