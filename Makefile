@@ -14,7 +14,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(INSTALLED) ## Show what the program is for, with no key and no network.
 	@$(BIN)/tracer demo
@@ -27,6 +27,9 @@ matrix: $(INSTALLED) ## Every client against the emulator, directly and through 
 
 coverage: $(INSTALLED) ## Run the guide's programs every way; writes docs/coverage.md.
 	@$(BIN)/pytest -q -n auto --dist loadgroup --write-coverage tests/end_to_end/test_guide.py
+
+replay-suite: $(INSTALLED) ## Replay thirty agent programs with three SDKs, twenty times each.
+	@REPLAY_SUITE=full $(BIN)/pytest -q tests/pytest_plugin/test_agents.py
 
 lint: $(INSTALLED) ## Style, types and import contracts.
 	@$(BIN)/ruff check .
@@ -47,8 +50,9 @@ fuzz: $(INSTALLED) ## A hundred thousand damaged streams, and as many stories in
 bench: $(INSTALLED) ## What the proxy costs: direct, nginx, a bare mitmdump and ours in one run.
 	@ulimit -n 20000 2>/dev/null; $(BIN)/python benchmarks/proxy.py
 
-screenshot: $(INSTALLED) ## Draw the picture in the README again.
+screenshot: $(INSTALLED) ## Draw the pictures in the README and docs/tui.md again.
 	@$(BIN)/python docs/screenshot.py --project demo --size 132x28 --keys "tab k"
+	@$(BIN)/python docs/screenshot.py --all
 
 lock: $(TOOLS) ## Resolve requirements/dev.txt again.
 	@$(UV) pip compile --quiet --upgrade --no-emit-index-url --no-header --python-version 3.13 \
