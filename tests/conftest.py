@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 SDK_VERSIONS = ("3.4.0", "2.34.0", "1.75.0")
 """The official Python SDKs of three generations, each in an environment of its own."""
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "guide_coverage"]
 
 settings.register_profile("deep", max_examples=100_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -7,15 +7,18 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import guide_coverage
 import pytest
 
+from tracer.store.reader import Reader
 from tracer.wire.redact import account_tag
 
 REPOSITORY = Path(__file__).parents[2]
@@ -112,15 +115,15 @@ class Guide:
         return self.accounts.get(account_tag(self.proxied[program]["key"], account_key), [])
 
 
-def each(system: str) -> Callable[[Any], Any]:
-    """Every program of every generation; a test that passes is a cell in `docs/coverage.md`."""
+def each(system: str, versions: Iterable[str] = FOLDERS) -> Callable[[Any], Any]:
+    """Every program of the generations; a test that passes is a cell in `docs/coverage.md`."""
     cases = [
         pytest.param(
             version, name,
             marks=[pytest.mark.guide(program.section, system, version), pytest.mark.xdist_group(f"guide {version}")],
             id=f"{version}-{name}",
         )
-        for version in FOLDERS
+        for version in versions
         for name, program in PROGRAMS.items()
     ]  # fmt: skip
     return pytest.mark.parametrize(("version", "name"), cases)
@@ -140,14 +143,26 @@ def call(folder: Path, *command: str, emulator: tuple[str, ...] | None = ()) -> 
 
 
 @pytest.fixture(scope="module")
-def guides(sdk_python: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Guide]:
-    """From a version to its programs' doings; each is run once."""
-    return cache(lambda version: _run(version, str(sdk_python(version)), tmp_path_factory.mktemp(f"guide-{version}")))
+def guides(
+    sdk_python: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Guide | Exception]:
+    """From a version to its programs' doings, or what went wrong; each is run once."""
+
+    def run(version: str) -> Guide | Exception:
+        try:
+            return _run(version, str(sdk_python(version)), tmp_path_factory.mktemp(f"guide-{version}"))
+        except Exception as error:
+            return error
+
+    return cache(run)
 
 
 @pytest.fixture
-def guide(guides: Callable[[str], Guide], version: str) -> Guide:
-    return guides(version)
+def guide(guides: Callable[[str], Guide | Exception], version: str) -> Guide:
+    done = guides(version)
+    if isinstance(done, Exception):
+        raise done
+    return done
 
 
 def _run(version: str, python: str, folder: Path) -> Guide:
@@ -226,6 +241,15 @@ def test_each_generation_has_every_program() -> None:
         assert {program.stem for program in folder.glob("*.py")} == PROGRAMS.keys()
 
 
+def test_page_has_a_row_for_each_section_and_a_cell_for_what_passed() -> None:
+    assert sorted(program.section for program in PROGRAMS.values()) == sorted(guide_coverage.SECTIONS)
+    passed = {("Streaming", "record", "3.4.0"), ("Streaming", "record", "1.75.0"), ("Files", "replay", "3.4.0")}
+    lines = guide_coverage.page(passed).splitlines()
+    assert "| Streaming | - | 1.75.0, 3.4.0 | - | - | - |" in lines
+    assert "| Files | - | - | - | - | 3.4.0 |" in lines
+    assert "| Cost optimization | - | - | - | - | - |" in lines
+
+
 @each("emulator")
 def test_emulator(guide: Guide, name: str) -> None:
     told = guide.direct[name]
@@ -256,6 +280,51 @@ def test_record(guide: Guide, name: str) -> None:
         if not refused:
             assert record["usage"]["sum_ok"] is True
             assert record["usage"]["total_tokens"] > 0
+
+
+@each("screen", ["3.4.0"])  # records are alike in both generations, as `test_record` says
+async def test_screen(guide: Guide, name: str) -> None:
+    record = guide.records(name)[-1]
+    shown = letters(await _transcript(guide.folder / "tracer.db", record))
+    assert [said for said in _to_be_seen(record) if letters(said)[:100] not in shown] == []
+
+
+def letters(text: str) -> str:
+    """A text without its spaces, lines and marks, which a narrow pane and Markdown change."""
+    return re.sub(r"[\W_]+", "", text)
+
+
+def _to_be_seen(record: dict[str, Any]) -> list[str]:
+    # Status or error, what was said, what was sent along, and which tools were called.
+    seen = [record["error"]["message"] if record["error"] else record["status"]]
+    for step in record["input"] + record["output"]:
+        contents = step["content"] if step["type"] in ("user_input", "model_output") else []
+        seen += [content.get("text") or f"{content['type']} {content['mime_type']}" for content in contents]
+        if step["type"].endswith("_call"):
+            seen.append(step.get("name") or step["type"].removesuffix("_call"))
+    return seen
+
+
+async def _transcript(db: Path, record: dict[str, Any]) -> str:
+    # What the screen shows of a record that it is opened at.
+    from tui.app import TracerApp
+    from tui.header import Facts
+    from tui.screens.conversations import Start
+
+    with closing(Reader(db)) as reader:
+        rows = reader.conversations(reader.conversation_seqs(None, None))
+    (seq,) = [row.seq for row in rows if row.root_key == record["root_key"]]
+    start = Start(seq, record["root_key"], record["key"])
+    app = TracerApp(lambda: Reader(db), Facts("tracer.db", None), start=start, poll_seconds=None)
+    async with app.run_test(size=(200, 60)) as pilot:
+        quiet = 0
+        while quiet < 2:
+            busy = any(not worker.is_finished for worker in app.workers)
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            quiet = 0 if busy else quiet + 1
+        lines = ["".join(segment.text for segment in line.segments).strip() for line in app.first_screen.steps.lines]
+    return "\n".join(lines)
 
 
 @each("replay")
