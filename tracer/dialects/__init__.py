@@ -14,7 +14,10 @@ __all__ = ["DIALECTS", "Dialect", "DialectName", "StreamWriter", "detect", "read
 DIALECTS: dict[DialectName, Dialect] = {"steps": StepsDialect(), "outputs": OutputsDialect(), "guide": GuideDialect()}
 
 _BY_EVENT: dict[str, DialectName] = {
-    name: dialect for names in EVENT_NAMES.values() if len(set(names.values())) > 1 for dialect, name in names.items()
+    name: dialect
+    for names in EVENT_NAMES.values()
+    for dialect, name in names.items()
+    if list(names.values()).count(name) == 1
 }
 _GUIDE_COUNTS = frozenset({"prompt_tokens", "completion_tokens"})
 

@@ -36,7 +36,7 @@ class TableDialect:
     part_field: str
 
     def __init__(self) -> None:
-        self._names: dict[Kind, str] = {kind: names[self.words] for kind, names in EVENT_NAMES.items()}
+        self._names = {kind: names[self.words] for kind, names in EVENT_NAMES.items() if self.words in names}
         self._kinds: dict[str, Kind] = {name: kind for kind, name in self._names.items()}
 
     def read_body(self, body: JsonObject) -> Snapshot:

@@ -15,7 +15,8 @@ EVENT_NAMES: dict[Kind, dict[Literal["steps", "outputs"], str]] = {
     "ended": {"steps": "interaction.completed", "outputs": "interaction.complete"},
     "failed": {"steps": "error", "outputs": "error"},
 }
-"""What happened -> the event's name in each dialect; `guide` uses the names of `outputs`."""
+"""What happened -> the event's name in each dialect that has it; `guide` uses the names of `outputs`."""
+KIND_OF: dict[str, Kind] = {name: kind for kind, names in EVENT_NAMES.items() for name in names.values()}
 
 DELTA_NAMES = {"text_annotation": "text_annotation_delta"}
 """Legacy delta type -> current one, where they differ."""

@@ -246,7 +246,10 @@ def _apply_fields(part: _Part, delta: JsonObject) -> None:
 
 
 def _apply_other(part: _Part, delta: JsonObject) -> None:
-    if delta.get("type") == part.step.get("type"):
+    if delta.get("type") is None:
+        # Without a type it speaks of the step itself.
+        _add(part.step, delta)
+    elif delta.get("type") == part.step.get("type"):
         _apply_fields(part, delta)
     elif part.step.get("type") == "model_output":
         part.content(str(delta.get("type")), anew=True).update(delta)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tracer.dialects import DialectName, detect, reader
 from tracer.dialects.table import error_of
-from tracer.dialects.words import EVENT_NAMES, TERMINAL_STATUSES, Kind
+from tracer.dialects.words import EVENT_NAMES, KIND_OF, TERMINAL_STATUSES, Kind
 from tracer.errors import WireError
 from tracer.events import (
     InteractionCreated,
@@ -169,14 +169,17 @@ def _read(stream: Stream, sent: ServerSentEvent, payload: JsonObject) -> StreamE
     if dialect != "unknown" and dialect not in stream.dialects:
         stream.dialects.append(dialect)
     event = reader(dialect).read_event(payload)
-    if isinstance(event, Unrecognised):
-        stream.unknown_events[event.name or "(no name)"] = None
+    # By name; those that are named after a status, by what they say.
+    kind = KIND_OF.get(str(payload.get("event_type"))) or _KINDS.get(type(event))
+    if kind is None:
+        stream.unknown_events[str(payload.get("event_type", "(no name)"))] = None
         _keep(stream, len(stream.events) + 1, payload)
         return event
-    found, homeless = unknown.in_event(_KINDS[type(event)], payload)
+    found, homeless = unknown.in_event(kind, payload)
     stream.unknown_fields |= found
-    if homeless is not None:
-        _keep(stream, len(stream.events) + 1, homeless)
+    if isinstance(event, Unrecognised) or homeless is not None:
+        # Of a type that has no meaning here, or without what its type must have.
+        _keep(stream, len(stream.events) + 1, payload if isinstance(event, Unrecognised) else homeless)
     if isinstance(event, StreamFailed):
         return _failed(stream, event)
     if isinstance(event, InteractionEnded) or (isinstance(event, StatusUpdated) and event.status in TERMINAL_STATUSES):
