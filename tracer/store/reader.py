@@ -190,7 +190,12 @@ class Reader:
             row = self.interaction(key)
             if row.ghost:
                 raise StoreError(f"interaction {row.id!r} was never recorded: another one only says it continues it")
-            codec, data = self._query("SELECT codec, data FROM record WHERE seq = ?", [row.seq])[0]
+            stored = self._query("SELECT codec, data FROM record WHERE seq = ?", [row.seq])
+            if not stored:
+                raise StoreError(
+                    f"the record of {key!r} is missing, the database is damaged: `tracer reindex` makes it again"
+                )
+            codec, data = stored[0]
             tags = self._query("SELECT tags FROM run WHERE run = ?", [row.run])
         record: dict[str, Any] = json.loads(self._codec.unpack(codec, data))
         links = {"parent_key": row.parent_key, "root_key": row.root_key, "linked_by": row.linked_by}
