@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from io import StringIO
 from typing import ClassVar
@@ -54,9 +55,41 @@ class _Markdown(Markdown):
         self.parsed = _PARSER.parse(text)
 
 
-@lru_cache(maxsize=128)
 def markdown(text: str, width: int, style: Style) -> Body:
-    """The lines of a text; the same ones again for the same text, width and style."""
+    """The lines of a text. Paragraph for paragraph, so that of a text that grows only the last one is drawn again."""
+    drawn: Body = []
+    for part in paragraphs(text):
+        body = rendered(part, width, style)
+        drawn += [[], *body] if drawn and body else body
+    return drawn
+
+
+def paragraphs(text: str) -> list[str]:
+    """A text cut where nothing before can change what follows: at an empty line outside of a fence, with a plain line
+    after it."""
+    if _REFERENCE.search(text):
+        return [text]
+    parts: list[str] = []
+    begin = at = 0
+    fenced = empty = False
+    for line in text.splitlines(keepends=True):
+        if empty and not fenced and _PLAIN.match(line):
+            parts.append(text[begin:at])
+            begin = at
+        if line.lstrip().startswith(("```", "~~~")):
+            fenced = not fenced
+        empty = not line.strip()
+        at += len(line)
+    return [*parts, text[begin:]]
+
+
+_REFERENCE = re.compile(r"^ {0,3}\[[^\]]+\]:", re.MULTILINE)
+_PLAIN = re.compile(r"[^\W\d]")
+
+
+@lru_cache(maxsize=512)
+def rendered(text: str, width: int, style: Style) -> Body:
+    """The lines of a whole text at once."""
     if not text.strip():
         return []
     console = Console(

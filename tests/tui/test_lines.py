@@ -13,8 +13,10 @@ from tracer.store.rows import ConversationRow, InteractionRow
 from tracer.testing import answer, exchange, function_call
 from tui.blocks import blocks
 from tui.data import Detail
+from tui.markdown import markdown, paragraphs, rendered
 from tui.outline import outline
 from tui.summary import head
+from tui.theme import S
 from tui.transcript import bodies, lines
 from tui.widgets import conversations, tree
 
@@ -280,3 +282,53 @@ def test_every_line_of_a_transcript_fits(width):
     made = blocks(detail(exchange(ASKED, answer("v1_a", steps=steps))))
     for line in lines(made, bodies(made, width), width, {0: True, 1: True, 2: True}, thoughts=True):
         assert cell_len(said(line.segments)) <= width
+
+
+LONG = """# Title
+
+First *paragraph*
+over two lines.
+
+- a list
+
+  with a paragraph
+
+Plain again.
+
+```
+code
+
+not cut
+```
+
+1. one
+
+2. two
+
+> quoted
+
+| a | b |
+| - | - |
+| 1 | 2 |
+
+Last words"""
+
+
+def test_a_text_drawn_by_paragraphs_is_the_text_drawn_at_once():
+    def text(body):
+        return ["".join(segment.text for segment in line).rstrip() for line in body]
+
+    for width in (20, 60):
+        assert text(markdown(LONG, width, S.plain)) == text(rendered(LONG, width, S.plain))
+    assert "".join(paragraphs(LONG)) == LONG
+    assert len(paragraphs(LONG)) == 4
+    assert len(paragraphs(LONG + "\n\n[1]: https://example.test")) == 1
+
+
+def test_of_a_growing_text_only_the_last_paragraph_is_drawn_again():
+    grown = [LONG + " and more" * times for times in range(1, 20)]
+    for text in grown:
+        markdown(text, 50, S.plain)
+    before = rendered.cache_info().misses
+    markdown(grown[-1] + " still", 50, S.plain)
+    assert rendered.cache_info().misses == before + 1

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -347,3 +349,12 @@ async def test_a_filter_on_an_inner_turn_puts_the_cursor_there(opened):
         await driver.type("oceanarium")
         await driver.press("enter")
         assert driver.prompt == "With children"
+
+
+async def test_a_record_that_is_missing_does_not_end_the_screen(opened, database):
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DELETE FROM record")
+        connection.commit()
+    async with opened() as driver:
+        await driver.press("j", "y", "j")
+        assert "no record as JSON was recorded" in driver.text("#hints")
