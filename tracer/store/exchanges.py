@@ -77,7 +77,7 @@ class Exchanges:
         facts = identity.read(exchange)
         columns = self._columns(exchange, facts)
         seq = self._write(stored[0] if stored else None, columns)
-        self._keep_bodies(seq, exchange)
+        self._keep_bodies(seq, exchange, is_new=stored is None)
         before = _known(stored[6:]) if stored and stored[5] else None
         self._keep_tokens(facts)
         self._remember(exchange)
@@ -124,11 +124,11 @@ class Exchanges:
             **_fact_columns(facts),
         }
 
-    def _keep_bodies(self, seq: int, exchange: Exchange) -> None:
+    def _keep_bodies(self, seq: int, exchange: Exchange, *, is_new: bool) -> None:
         if exchange.outcome is Outcome.OPEN:
             bodies = (seq, exchange.request_body, exchange.response_body)
             self._connection.execute("INSERT OR REPLACE INTO open_body VALUES (?, ?, ?)", bodies)
-        else:
+        elif not is_new:
             self._connection.execute("DELETE FROM open_body WHERE seq = ?", (seq,))
 
     def known(self, where: str, values: Sequence[Any]) -> list[Known]:
@@ -203,10 +203,6 @@ class Exchanges:
         """The only row of an aggregate."""
         found: tuple[Any, ...] = self._connection.execute(query, values).fetchone()
         return found
-
-    def scalar(self, query: str, values: Sequence[Any]) -> Any:
-        """The only value of an aggregate."""
-        return self.row(query, values)[0]
 
     def load(self, where: str, values: Sequence[Any]) -> list[Exchange]:
         """Whole exchanges, by start, with their bodies."""

@@ -33,6 +33,8 @@ class Linker:
     rev: int
     roots: set[str] = field(default_factory=set)
     """Conversations to sum up again: those that lost or gained something."""
+    made: set[str] = field(default_factory=set)
+    """Records that are new: they leave no conversation behind."""
     moved: set[str] = field(default_factory=set)
     """Records whose parent, or the word for why it is that, is another now."""
     _left: dict[str, str] = field(default_factory=dict)
@@ -78,7 +80,7 @@ class Linker:
                 "UPDATE interaction SET parent_key = ?, root_key = ?, linked_by = ?, rev = ? WHERE seq = ?",
                 (parent, root, linked_by, self.rev, row["seq"]),
             )
-        self.roots |= {root, row["root_key"]}
+        self.roots |= {root} if row["key"] in self.made else {root, row["root_key"]}
         if root != row["root_key"]:
             below = {"project": self.project, "key": row["key"], "root": root, "rev": self.rev}
             self.connection.execute(

@@ -50,8 +50,11 @@ def span_of_id(exchanges: Exchanges, facts: Facts) -> tuple[int, int]:
     """The time from the create before to the create after that were given the same id, both included."""
     creates = "project = ? AND origin = ? AND interaction_id = ? AND operation = 'create' AND started_at_us"
     values = (*facts.scope, facts.interaction_id, facts.started_at_us)
-    before = exchanges.scalar(f"SELECT max(started_at_us) FROM exchange WHERE {creates} < ?", values)
-    after = exchanges.scalar(f"SELECT min(started_at_us) FROM exchange WHERE {creates} > ?", values)
+    before, after = exchanges.row(
+        f"SELECT (SELECT max(started_at_us) FROM exchange WHERE {creates} < ?),"
+        f" (SELECT min(started_at_us) FROM exchange WHERE {creates} > ?)",
+        (*values, *values),
+    )
     return -_FOREVER if before is None else before, _FOREVER if after is None else after
 
 

@@ -205,6 +205,7 @@ class Update:
         columns = {**derived.columns, "rev": self._rev}
         is_new = seq is None
         if seq is None:
+            self._linker.made.add(key)
             columns["root_key"] = key
             names, marks = ", ".join(columns), ", ".join("?" * len(columns))
             cursor = self._connection.execute(
