@@ -1,7 +1,7 @@
 # `make demo` and `make test` each work on a machine that has only Python, pip and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix coverage lint format screenshot lock clean bench fuzz
+.PHONY: help demo test replay-suite matrix coverage lint format screenshot lock clean bench fuzz
 
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import httpx2
 import vcr
+from vcr import matchers
 
 import tracer
 from tracer.cassettes import files
@@ -95,8 +96,8 @@ def peers() -> dict[str, Callable[[Path], AbstractContextManager[object]]]:
     if importlib.util.find_spec("cassetter") is not None:
         import cassetter
 
-        matchers = ["method", "uri", "json_body"]
-        known["cassetter"] = lambda path: cassetter.use_cassette(str(path), record_mode="none", match_on=matchers)
+        by = ["method", "uri", "json_body"]
+        known["cassetter"] = lambda path: cassetter.use_cassette(str(path), record_mode="none", match_on=by)
     return known
 
 
@@ -158,7 +159,9 @@ def large(folder: Path) -> None:
             last = [elapsed(lambda n=n: ask(client, n, stream=True)) for n in range(4990, 5000)]
         held: list[object] = []
         load = elapsed(
-            lambda: held.append(vcr.cassette.Cassette.load(path=str(path), match_on=["method", "uri", "body"]))
+            lambda: held.append(
+                vcr.cassette.Cassette.load(path=str(path), match_on=[matchers.method, matchers.uri, matchers.body])
+            )
         )
         told("first answer of 5,000, from the second run on, to vcrpy's load", warm, [load], "vcrpy")
         request = vcr.request.Request(

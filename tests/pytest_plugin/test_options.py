@@ -61,6 +61,17 @@ def test_test_that_fails_does_not_rewrite(project: Any, service: Any) -> None:
     assert said(project) == ["Hi"]
 
 
+def test_crash_while_recording_leaves_the_cassette(project: Any, service: Any) -> None:
+    asks(project, "Hi")
+    project.record(service)
+    (path,) = project.path.rglob("*.interactions.yaml")
+    before = path.read_bytes()
+    project.makepyfile(test_it=TEMPLATE.replace("TEXTS", "['Hi', 'Ho']") + "    __import__('os')._exit(9)\n")
+    assert project.record(service, mode="rewrite").ret == 9
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_orphans_are_found_by_one_process_and_by_several(project: Any, service: Any) -> None:
     asks(project, "Hi")
     project.record(service)

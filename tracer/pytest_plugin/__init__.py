@@ -98,12 +98,12 @@ def end(item: pytest.Item) -> None:
     misses = session.misses[item.stash[_told] :]
     live = item.config.getoption("--interactions-live")
     unplayed = [] if failed or session.misses or live or _is_shared(item) else session.unplayed
-    item.stash[_verdict] |= verdicts.verdict(session, unplayed)
     try:
-        if not live:
-            session.close(failed=failed)
+        session.close(failed=failed, keep=not live)
     except TracerError as error:
         pytest.fail(str(error), pytrace=False)
+    finally:
+        item.stash[_verdict] |= verdicts.verdict(session, unplayed)
     _fail_on(misses)
     if unplayed and item.config.getini("interactions_unplayed") == "fail":
         first = unplayed[0].exchange

@@ -193,14 +193,15 @@ class Session:
             self._live.append(live)
             return live
 
-    def close(self, *, failed: bool = False) -> None:
-        """Write what was recorded. Raises CassetteError if it can't be kept; the old file is then as it was.
+    def close(self, *, failed: bool = False, keep: bool = True) -> None:
+        """End what is still running, and write what was recorded if it is to be kept.
 
-        A test that failed half-way does not rewrite its cassette.
+        Raises CassetteError if it can't be kept; the old file is then as it was. A test that failed half-way does not
+        rewrite its cassette.
         """
         for live in self._live:
             live.left()
-        if not (self.recorded or self._values) or (failed and self.mode == "rewrite"):
+        if not keep or not (self.recorded or self._values) or (failed and self.mode == "rewrite"):
             return
         new = admitted(self.recorded, errors=self._errors, name=str(self.cassette))
         secrets = {*self._secrets, *(os.environ.get(name, "") for name in KEY_VARIABLES)}

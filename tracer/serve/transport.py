@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -267,9 +266,14 @@ def _response(library: Any, reply: Reply, base: type, playback: type[_Playback |
     )
 
 
-@cache
+_playbacks: dict[tuple[type, type], Any] = {}
+
+
 def _playback_class(base: type, playback: type[_Playback | _AsyncPlayback]) -> Any:
-    return type("Playback", (playback, base), {})
+    # Making a class costs more than answering.
+    if (base, playback) not in _playbacks:
+        _playbacks[base, playback] = type("Playback", (playback, base), {})
+    return _playbacks[base, playback]
 
 
 def _destination(request: Any) -> tuple[Interceptor | None, Place | None]:
