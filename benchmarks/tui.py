@@ -113,15 +113,25 @@ class Terminal:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
-    def key(self, typed: bytes) -> tuple[float, float, float]:
-        """Milliseconds to the first and the last byte of the answer, and of CPU."""
+    def key(self, typed: bytes) -> tuple[float, float, float, float]:
+        """Milliseconds to the first and the last byte of the answer, and of CPU until then."""
         before, cpu = time.perf_counter(), self.cpu_ms()
         os.write(self.fd, typed)
         first = last = before
+        cpu_first = cpu
         while self.read(QUIET_SECONDS):
             last = time.perf_counter()
-            first = last if first == before else first
-        return (first - before) * 1000, (last - before) * 1000, self.cpu_ms() - cpu
+            if first == before:
+                first, cpu_first = last, self.cpu_ms()
+        return (first - before) * 1000, (last - before) * 1000, cpu_first - cpu, self.cpu_ms() - cpu
+
+    def until(self, typed: bytes, words: bytes) -> tuple[float, float]:
+        """Milliseconds of wall time and of CPU until `words` are shown."""
+        before, cpu, self.output = time.perf_counter(), self.cpu_ms(), b""
+        os.write(self.fd, typed)
+        while words not in self.output:
+            self.read(1)
+        return (time.perf_counter() - before) * 1000, self.cpu_ms() - cpu
 
     def end(self) -> None:
         """Kill it."""
@@ -159,18 +169,18 @@ def measure(path: Path, rows: int, say: Callable[[str], None]) -> None:
     terminal.wait_for(f"{rows:,} conversations".encode())
     terminal.settle()
     say(f"memory                     {terminal.rss_mb():6.0f} MB")
-    say("key                   first p50/p95 ms   last p50/p95 ms   CPU p50/p95 ms")
+    say("p50 and p95 in ms     to first byte     to last byte      CPU to first      CPU to last")
     for name, typed, times in KEYS:
         answers = [terminal.key(typed[n % len(typed) :][:1]) for n in range(times)]
         columns = [
             "{:6.1f} {:6.1f}".format(*(percentile(list(c), p) for p in (0.5, 0.95))) for c in zip(*answers, strict=True)
         ]
         say(f"{name:<22}{columns[0]}      {columns[1]}     {columns[2]}")
-    terminal.key(b"\x1b")
-    for typed in (b"/status:failed model:pro", b"\r"):
-        answer = terminal.key(typed)
-    first, last, cpu = answer
-    say(f"filter, first page     {first:6.0f} ms to the first byte, {last:.0f} ms to the last, {cpu:.0f} ms CPU")
+    terminal.key(b"\x1b\x1b")
+    terminal.key(b"/")
+    terminal.key(b"status:failed model:pro")
+    wall, cpu = terminal.until(b"\r", f" of {rows:,}".encode())
+    say(f"filter until it is counted {wall:6.0f} ms, {cpu:.0f} ms CPU")
     terminal.end()
 
 
