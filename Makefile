@@ -45,7 +45,8 @@ badinput: $(INSTALLED) ## Send the emulator 10,000 wrong requests.
 	@$(BIN)/pytest -q -n 2 --hypothesis-profile=deep tests/serve/test_server_bad_input.py
 
 fuzz: $(INSTALLED) ## A hundred thousand damaged streams, and as many stories in any order; takes hours.
-	@HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n auto --timeout 0 tests/fold/test_fuzz.py tests/fold/test_any.py tests/wire/test_sse.py
+	@HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n auto --timeout 0 tests/fold/test_fuzz.py tests/fold/test_life_lines.py \
+		tests/fold/test_any.py tests/wire/test_sse.py
 
 bench: $(INSTALLED) ## What the proxy costs: direct, nginx, a bare mitmdump and ours in one run.
 	@ulimit -n 20000 2>/dev/null; $(BIN)/python benchmarks/proxy.py
