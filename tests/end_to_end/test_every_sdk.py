@@ -74,7 +74,7 @@ def test_each_record_says_what_the_sdk_said(recording: Recording) -> None:
             assert record["state"] == "complete", way
             assert record["error"] is None, way
             assert record["project"] == "end-to-end"
-            assert record["unknown"] == {"fields": [], "events": []}, way
+            assert not any(record["unknown"].values()), way
             assert record["notes"] == [], way
 
 
