@@ -28,6 +28,8 @@ VERBS: dict[str, str] = {
     "decode": "Turn raw JSON bodies or event streams into records.",
     "import": "Bring cassettes, HAR and flow files into the database.",
     "cassette": "Make cassettes and tests from what was recorded; show and check them.",
+    "doctor": "Find out what keeps calls from being recorded.",
+    "prune": "Make the database smaller.",
     "recover": "Bring journal segments of dead processes into the database.",
     "reindex": "Derive all records from what was recorded again.",
     "where": "Print every path in use.",

@@ -42,6 +42,8 @@ def prune(path: Path, *, before_us: int | None, max_bytes: int | None, bodies_on
         done.old(before_us)
         done.large(max_bytes)
         if done.exchanges:
+            # Words of deleted rows stay in the index until its parts are merged.
+            connection.execute("INSERT INTO search(search) VALUES ('optimize')")
             connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:
@@ -80,12 +82,7 @@ class _Pruning:
 
     def _some(self, where: str, value: int) -> bool:
         """One batch of conversations, the oldest first; whether there was any."""
-        whole = (
-            "" if not self._bodies_only else " AND EXISTS (SELECT 1 FROM interaction JOIN exchange ON record = key AND"
-        )
-        if whole:
-            whole += " exchange.project = interaction.project WHERE root_key = conversation.root_key AND"
-            whole += " interaction.project = conversation.project AND (request_hash NOTNULL OR response_hash NOTNULL))"
+        whole = f" AND EXISTS ({_STILL_WHOLE})" if self._bodies_only else ""
         rows = self._connection.execute(
             f"SELECT seq, project, root_key FROM conversation WHERE running = 0 AND {where}{whole}"
             " ORDER BY last_at_us LIMIT ?",
@@ -114,9 +111,11 @@ class _Pruning:
             for table in ("interaction", "record", "prefix", "unknown"):
                 self._connection.execute(f"DELETE FROM {table} WHERE seq = ?", (node,))
             self._connection.execute("DELETE FROM alias WHERE project = ? AND key = ?", (project, key))
-        if not self._bodies_only:
+        revision = "(SELECT value FROM counter WHERE name = 'rev')"
+        if self._bodies_only:
+            self._connection.execute(f"UPDATE conversation SET title = '', rev = {revision} WHERE seq = ?", (seq,))
+        else:
             self._connection.execute("DELETE FROM conversation WHERE seq = ?", (seq,))
-            revision = "(SELECT value FROM counter WHERE name = 'rev')"
             self._connection.execute(f"INSERT OR REPLACE INTO gone VALUES (?, {revision}, ?)", (seq, project))
 
     def _others(self, where: str, value: int) -> None:
@@ -169,6 +168,11 @@ class _Pruning:
         return int((values[0] - values[1]) * values[2])
 
 
+_STILL_WHOLE = (
+    "SELECT 1 FROM interaction JOIN exchange ON exchange.project = interaction.project AND record = interaction.key"
+    " WHERE interaction.project = conversation.project AND interaction.root_key = conversation.root_key"
+    " AND (request_hash NOTNULL OR response_hash NOTNULL)"
+)
 _PAGES = ("page_count", "freelist_count", "page_size")
 
 
