@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import itertools
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -168,8 +169,48 @@ def test_damaged_and_unknown_codings_are_notes() -> None:
     subject, frames = streamed([b"abc"], (("content-encoding", "snappy"),))
     subject.response_end(90)
     exchange = assembled(frames)
-    assert exchange.response_body == b"abc"
+    # Nobody can say which secrets are in it.
+    assert (exchange.response_body, exchange.response_size) == (b"", 3)
     assert "'snappy'" in exchange.notes[0]
+    assert "not kept" in exchange.notes[0]
+
+
+def test_a_packed_body_is_not_kept_without_the_package_that_unpacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "brotli", None)
+    monkeypatch.setitem(sys.modules, "brotlicffi", None)
+    subject, frames = streamed([b"x-goog-api-key"], (("content-encoding", "br"),))
+    subject.response_end(90)
+    exchange = assembled(frames)
+    assert exchange.response_body == b""
+    assert "'brotli' package is not installed" in exchange.notes[0]
+
+
+TOOL = {"type": "mcp_server", "name": "w", "headers": {"Authorization": "Bearer never-sent-here-1", "X-Env": "blue"}}
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_get_that_gives_back_what_the_create_hid(stream: bool, size: int) -> None:
+    told = json.dumps({"event_type": "interaction.created", "interaction": {"id": "v1_a", "tools": [TOOL]}})
+    body = f"event: interaction.created\r\ndata: {told}\r\n\r\ndata: [DONE]\n\n" if stream else told
+    pieces = [body.encode()[at : at + size] for at in range(0, len(body), size)]
+    headers = SSE if stream else (("content-type", "application/json"),)
+    subject, frames = streamed(pieces, headers, method="GET", path="/v1/interactions/v1_a")
+    subject.response_end(90_000)
+    exchange = assembled(frames)
+    kept = exchange.response_body.decode()
+    assert "never-sent-here-1" not in kept
+    assert "blue" not in kept
+    assert '"name":"w"' in kept
+    assert kept.count("[redacted]") == 2
+    if stream:
+        assert kept.endswith("\r\n\r\ndata: [DONE]\n\n")
+
+
+def test_a_line_of_a_get_that_can_not_be_read_is_not_kept() -> None:
+    subject, frames = streamed([b'data: {"mcp_server": "secret-1\n\ndata: {}\n\n'], method="GET")
+    subject.response_end(90)
+    assert assembled(frames).response_body == b"data: [redacted]\n\ndata: {}\n\n"
 
 
 def test_calls_that_are_not_ours_keep_sizes_only() -> None:

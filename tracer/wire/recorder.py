@@ -48,6 +48,7 @@ class ExchangeRecorder:
         self._notes: list[str] = [] if keep_bodies else ["other call: bodies are not kept"]
         self._max_body = max_body if keep_bodies else 0
         self._keep_bodies = keep_bodies
+        self._is_get = method.upper() == "GET"
         self._request = self._body("request", headers)
         self._request_pieces: list[bytes] | None = []
         self._response: _Body | None = None
@@ -124,7 +125,7 @@ class ExchangeRecorder:
         decoded = self._response.take(data)
         self._watch.feed(decoded)
         if self._masker is None:
-            self._masker = self._redactor.response_body()
+            self._masker = self._redactor.response_body(asked=self._is_get, events=self._watch.active)
         self._last_at_us = at_us
         if self._keep_bodies:
             masked = self._masker.feed(decoded)
@@ -196,8 +197,10 @@ class _Body:
         try:
             self._decoder = BodyDecoder(encoding, limit)
         except WireError as error:
-            notes.append(f"{side}: {error}; kept as it crossed")
+            # Nobody could say what is in it, so no secret could be taken out of it.
+            notes.append(f"{side}: {error}; not kept")
             self._decoder = BodyDecoder(None, limit)
+            self._full = True
 
     @property
     def ended(self) -> bool:

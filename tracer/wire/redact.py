@@ -101,9 +101,15 @@ class Redactor:
         """
         return mask(self._fields_masked(body), self._literals())
 
-    def response_body(self) -> BodyMasker:
-        """A masker for the response; of `/credentials` it gives nothing before the end."""
-        return _WholeBody(self) if self._has_credentials else SecretMasker(self._literals())
+    def response_body(self, *, asked: bool = False, events: bool = False) -> BodyMasker:
+        """A masker for the response; of `/credentials` it gives nothing before the end.
+
+        With `asked`, the request only asked for what an earlier one said: its secret fields may come back, and this
+        request does not name them. Such a body is looked at as JSON: at its end, or with `events` line by line.
+        """
+        if self._has_credentials or (asked and not events):
+            return _WholeBody(self)
+        return _Lines(self) if asked else SecretMasker(self._literals())
 
     def _fields_masked(self, body: bytes) -> bytes:
         if not body or not (self._has_credentials or b"mcp_server" in body or b"api_key" in body):
@@ -180,6 +186,36 @@ class _WholeBody:
 
     def finish(self) -> bytes:
         return self._redactor.request_body(bytes(self._body))
+
+
+class _Lines:
+    # Holds each line of an event stream back until it is whole, which is when its JSON can be read.
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._begun = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        first, *lines = data.split(b"\n")
+        self._begun += first
+        if not lines:
+            return b""
+        whole, self._begun = [bytes(self._begun), *lines[:-1]], bytearray(lines[-1])
+        return b"".join(self._line(line) + b"\n" for line in whole)
+
+    def finish(self) -> bytes:
+        rest, self._begun = bytes(self._begun), bytearray()
+        return self._line(rest)
+
+    def _line(self, line: bytes) -> bytes:
+        field, colon, value = line.partition(b":")
+        try:
+            if field == b"data":
+                ended = b"\r" if value.endswith(b"\r") else b""
+                space = b" " if value.startswith(b" ") else b""
+                return field + colon + space + self._redactor.request_body(value.strip(b" \r")) + ended
+            return self._redactor.request_body(line)
+        except WireError:
+            return b"data: " + MASK
 
 
 def account_tag(secret: str, key: bytes) -> str:
