@@ -358,3 +358,21 @@ async def test_a_record_that_is_missing_does_not_end_the_screen(opened, database
     async with opened() as driver:
         await driver.press("j", "y", "j")
         assert "no record as JSON was recorded" in driver.text("#hints")
+
+
+@pytest.mark.parametrize(
+    ("keys", "prompt"),
+    [
+        (("slash", "is:failed", "enter"), "Draw a floor plan"),
+        (("slash", "tool:lookup_order", "enter"), "Where is order 417?"),
+        (("slash", "oceanarium", "enter"), "With children"),
+    ],
+)
+async def test_a_newcomer_finds_it_within_six_keys(opened, keys, prompt):
+    async with opened() as driver:
+        for key in keys:
+            if key not in ("slash", "enter"):
+                await driver.type(key)
+            else:
+                await driver.press(key)
+        assert driver.prompt == prompt
