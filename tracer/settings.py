@@ -29,6 +29,10 @@ class Settings:
     prices: Path | None = None
     max_body: int = DEFAULT_MAX_BODY
     scrub: tuple[str, ...] = ()
+    capture: Literal["full", "metadata"] = "full"
+    """`metadata` keeps no bodies: who called what, when, with which status and sizes."""
+    power_safe: bool = False
+    """Whether recordings are to survive a power cut too (`--durability power`)."""
     config_file: Path | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -58,13 +62,16 @@ def load(*, db: str | None = None, folder: Path | None = None, environ: Mapping[
     """The settings of a working folder. Raises UsageError for a config that can't be read or has a wrong value."""
     here = folder or Path.cwd()
     config_file, config = _config(here)
-    known = {"project", "db", "upstream", "tier", "prices", "max_body", "scrub"}
+    known = {"project", "db", "upstream", "tier", "prices", "max_body", "scrub", "capture"}
     wanted_db = db or environ.get("TRACER_DB") or config.get("db")
     if wanted_db and "://" in str(wanted_db):
         raise UsageError(f"the database {wanted_db!r} is a URL, but only SQLite files are supported: give a path")
     tier = config.get("tier")
     if tier not in (None, "free", "paid"):
         raise UsageError(f"[tool.tracer] tier is {tier!r} in {config_file}: it must be 'free' or 'paid'")
+    capture = config.get("capture", "full")
+    if capture not in ("full", "metadata"):
+        raise UsageError(f"[tool.tracer] capture is {capture!r} in {config_file}: it must be 'full' or 'metadata'")
     base = config_file.parent if config_file else here
     db_path = Path(str(wanted_db)).expanduser() if wanted_db else data_folder() / "tracer.db"
     if wanted_db and not db_path.is_absolute():
@@ -77,6 +84,7 @@ def load(*, db: str | None = None, folder: Path | None = None, environ: Mapping[
         prices=base / str(config["prices"]) if "prices" in config else None,
         max_body=int(config.get("max_body", DEFAULT_MAX_BODY)),
         scrub=tuple(config.get("scrub", ())),
+        capture=cast("Literal['full', 'metadata']", capture),
         config_file=config_file,
         extra={name: value for name, value in config.items() if name not in known},
     )

@@ -22,6 +22,8 @@ class Destination:
     journal: Path
     tier: str | None = None
     prices: Path | None = None
+    power_safe: bool = False
+    """Whether what crossed is to survive a power cut, but for its last 100 ms."""
 
 
 class IngesterProcess:
@@ -81,5 +83,6 @@ class IngesterProcess:
         command += ["--journal", str(target.journal), "--own", self._own]
         command += ["--tier", target.tier] if target.tier else []
         command += ["--prices", str(target.prices)] if target.prices else []
+        command += ["--power-safe"] if target.power_safe else []
         # A session of its own: Ctrl-C is for the app, and the ingester outlives a proxy that is killed.
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)

@@ -22,6 +22,7 @@ from typing import Literal
 from tracer.capture.child import CANNOT_WORK
 from tracer.capture.entries import RunEnded, RunStarted
 from tracer.capture.segments import SegmentSet, owner, set_names
+from tracer.capture.syncing import sync_file
 from tracer.capture.tail import SetTail
 from tracer.errors import JournalError, StoreError, TracerError
 from tracer.normalize import normalize
@@ -51,8 +52,14 @@ class Recovered:
 class Ingester:
     """Hands what tails bring to a writer, and deletes segments that are in the database."""
 
-    def __init__(self, writer: Writer, *, try_again: Callable[[], bool] = lambda: False) -> None:
-        """`try_again` is asked after a write that failed; it may wait, and says whether to repeat the write."""
+    def __init__(
+        self, writer: Writer, *, try_again: Callable[[], bool] = lambda: False, sync: Sequence[Path] = ()
+    ) -> None:
+        """`try_again` is asked after a write that failed; it may wait, and says whether to repeat the write.
+
+        `sync` are files to bring to the disk before a segment is deleted.
+        """
+        self._sync = sync
         self._writer = writer
         self._try_again = try_again
         self._running_at = 0.0
@@ -74,7 +81,10 @@ class Ingester:
             self._apply(grown)
             if grown:
                 self._running_at = now
-        for path in tail.spent():
+        spent = tail.spent()
+        if spent:
+            self._make_safe()
+        for path in spent:
             path.unlink(missing_ok=True)
             tail.forget(path)
         return busy
@@ -93,7 +103,12 @@ class Ingester:
             owned.release()
             self._refused = 0
         else:
+            self._make_safe()
             owned.delete()
+
+    def _make_safe(self) -> None:
+        for path in self._sync:
+            sync_file(path)
 
     def _store_runs(self, runs: Sequence[RunStarted | RunEnded]) -> None:
         for entry in runs:
@@ -233,6 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--own", required=True, help="the segment set of the process that started this one")
     parser.add_argument("--tier", choices=["free", "paid"], help="how long the service keeps interactions")
     parser.add_argument("--prices", type=Path, help="a file of prices")
+    parser.add_argument("--power-safe", action="store_true", help="delete nothing before the database is on the disk")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="tracer: %(message)s", level=logging.WARNING)
     os.nice(5)
@@ -244,7 +260,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANNOT_WORK
     try:
         with writer:
-            _serve(Ingester(writer, try_again=parent.worth_waiting_for), options.journal, options.own, parent)
+            log = options.db.with_name(f"{options.db.name}-wal")
+            sync = (log, options.db) if options.power_safe else ()
+            _serve(
+                Ingester(writer, try_again=parent.worth_waiting_for, sync=sync), options.journal, options.own, parent
+            )
     except TracerError as error:
         _log.error("%s", error)
         return 1

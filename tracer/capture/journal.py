@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tracer.capture.entries import HEAD, PREFIX, Entry, decode, encode
 from tracer.capture.segments import SegmentSet
+from tracer.capture.syncing import GroupSync
 from tracer.errors import JournalError
 
 MAGIC = b"TRCRJRNL"
@@ -29,8 +30,19 @@ class JournalWriter:
     An exchange that lost a frame gets no further ones, so that no body with a hole in it looks whole.
     """
 
-    def __init__(self, folder: Path, *, report: Callable[[str], None], segment_bytes: int = SEGMENT_BYTES) -> None:
-        """Makes the folder, the set and its first segment. Raises JournalError if that is impossible."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        report: Callable[[str], None],
+        segment_bytes: int = SEGMENT_BYTES,
+        power_safe: bool = False,
+    ) -> None:
+        """Makes the folder, the set and its first segment. Raises JournalError if that is impossible.
+
+        With `power_safe` what was appended is on the disk itself about 100 ms later.
+        """
+        self._syncer = GroupSync() if power_safe else None
         self._report = report
         self._segment_bytes = segment_bytes
         self._descriptor = -1
@@ -63,14 +75,18 @@ class JournalWriter:
     def close(self) -> None:
         """Let go of the set: whoever ingests it deletes it."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            self._retire(self._descriptor)
             self._descriptor = -1
+        if self._syncer is not None:
+            self._syncer.close()
         self._segments.release()
 
     def _write(self, data: bytes) -> None:
         written = os.write(self._descriptor, data)
         if written == len(data):
             self._size += written
+            if self._syncer is not None:
+                self._syncer.written(self._descriptor)
             return
         # A disk that filled up within the frame: take the part away, so that later frames can be read.
         os.ftruncate(self._descriptor, self._size)
@@ -79,9 +95,15 @@ class JournalWriter:
     def _rotate(self) -> None:
         descriptor = os.open(self._segments.next_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            self._retire(self._descriptor)
         self._descriptor, self._size = descriptor, 0
         self._write(HEADER)
+
+    def _retire(self, descriptor: int) -> None:
+        if self._syncer is not None:
+            self._syncer.retire(descriptor)
+        else:
+            os.close(descriptor)
 
 
 class JournalReader:

@@ -39,15 +39,17 @@ class CaptureSession:
         account_key: bytes,
         max_body: int,
         report: Callable[[str], None],
+        keep_bodies: bool = True,
     ) -> None:
         """Raises JournalError if the journal can't be made; later troubles are only reported."""
+        self._keep_bodies = keep_bodies
         self._info = info
         self._destination = destination
         self._account_key = account_key
         self._max_body = max_body
         self._report = report
         self.run = new_key()
-        self._journal = JournalWriter(destination.journal, report=report)
+        self._journal = JournalWriter(destination.journal, report=report, power_safe=destination.power_safe)
         self._ingester = IngesterProcess(destination, self._journal.name, report=report)
         started = RunStarted(
             key=self.run, at_us=now_us(), project=info.project, command=info.command, tags=dict(info.tags)
@@ -72,7 +74,7 @@ class CaptureSession:
             account_key=self._account_key,
             sink=self._journal.append,
             max_body=self._max_body,
-            keep_bodies=keep_bodies,
+            keep_bodies=keep_bodies and self._keep_bodies,
         )
 
     def check(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 import os
 import re
@@ -33,6 +34,13 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,}")
 )
 @click.option("--upstream", metavar="URL", help="The service's base URL, if not the one the environment names.")
 @click.option("--json", "as_json", is_flag=True, help="Say on stdout, in one line of JSON, when it is ready.")
+@click.option(
+    "--durability",
+    type=click.Choice(["process", "power"]),
+    default="process",
+    show_default=True,
+    help="Which death recordings survive: of our processes, or of the machine (all but the last 100 ms).",
+)
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag for every record; may be repeated.")
 @click.option("--db", metavar="PATH", help="The database (else TRACER_DB, else the user's).")
 @click.option("--project", metavar="NAME", help="The project the records belong to.")
@@ -42,6 +50,7 @@ def command(
     token: str | None,
     upstream: str | None,
     as_json: bool,
+    durability: str,
     tags: tuple[str, ...],
     db: str | None,
     project: str | None,
@@ -65,7 +74,7 @@ def command(
     if token is not None and not _TOKEN.fullmatch(token):
         raise UsageError("the token must be 8 or more letters, digits, '-' and '_'")
     known_tags = parse_tags(tags)
-    settings = load_settings(db, project)
+    settings = dataclasses.replace(load_settings(db, project), power_safe=durability == "power")
     from tracer.proxy.service import Listen
     from tracer.proxy.upstream import routing
 

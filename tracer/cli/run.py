@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     "--forward", is_flag=True, help="For apps with a fixed base URL: a proxy for HTTPS instead of a base URL."
 )
 @click.option("--upstream", metavar="URL", help="The service's base URL, if not the one the environment names.")
+@click.option(
+    "--durability",
+    type=click.Choice(["process", "power"]),
+    default="process",
+    show_default=True,
+    help="Which death recordings survive: of our processes, or of the machine (all but the last 100 ms).",
+)
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag for every record; may be repeated.")
 @click.option("--db", metavar="PATH", help="The database (else TRACER_DB, else the user's).")
 @click.option("--project", metavar="NAME", help="The project the records belong to.")
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
 def command(
     forward: bool,
     upstream: str | None,
+    durability: str,
     tags: tuple[str, ...],
     db: str | None,
     project: str | None,
@@ -51,7 +60,7 @@ def command(
     """
     require_mitmproxy("run")
     known_tags = parse_tags(tags)
-    settings = load_settings(db, project)
+    settings = dataclasses.replace(load_settings(db, project), power_safe=durability == "power")
     from tracer.proxy.launch import why_not
     from tracer.proxy.upstream import routing
 

@@ -34,7 +34,12 @@ class ScriptAddon(RecordingAddon):
         destination = Destination(db=settings.db, journal=settings.journal, tier=settings.tier, prices=settings.prices)
         key = load_account_key(settings.account_key)
         self._capture = CaptureSession(
-            destination, RunInfo(project=settings.project), account_key=key, max_body=settings.max_body, report=_warn
+            destination,
+            RunInfo(project=settings.project),
+            account_key=key,
+            max_body=settings.max_body,
+            report=_warn,
+            keep_bodies=settings.capture == "full",
         )
         self._watch: asyncio.Task[None] | None = None
         super().__init__(None, self._capture.recorder, _warn)

@@ -49,8 +49,21 @@ class RecordingProxy:
         # Made here and now, so that a database that can't be opened is said before any traffic.
         open_for_writing(settings.db).close()
         key = load_account_key(settings.account_key)
-        destination = Destination(db=settings.db, journal=settings.journal, tier=settings.tier, prices=settings.prices)
-        self._capture = CaptureSession(destination, info, account_key=key, max_body=settings.max_body, report=report)
+        destination = Destination(
+            db=settings.db,
+            journal=settings.journal,
+            tier=settings.tier,
+            prices=settings.prices,
+            power_safe=settings.power_safe,
+        )
+        self._capture = CaptureSession(
+            destination,
+            info,
+            account_key=key,
+            max_body=settings.max_body,
+            report=report,
+            keep_bodies=settings.capture == "full",
+        )
         access = Access(listen.token)
         self.addon = RecordingAddon(routing, self._capture.recorder, report, access=access)
         trusted = os.environ.get("SSL_CERT_FILE")

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 
 from tracer.errors import WireError
+from tracer.wire import routes
 from tracer.wire.decoding import BodyDecoder
 from tracer.wire.ending import EndWatch
 from tracer.wire.exchange import Headers, Outcome
@@ -45,7 +46,8 @@ class ExchangeRecorder:
         self.key = key
         self._sink = sink
         self._redactor = Redactor(path=path, query=query, headers=headers)
-        self._notes: list[str] = [] if keep_bodies else ["other call: bodies are not kept"]
+        whose = "" if routes.match(method, path, query) else "other call: "
+        self._notes: list[str] = [] if keep_bodies else [f"{whose}bodies are not kept"]
         self._max_body = max_body if keep_bodies else 0
         self._keep_bodies = keep_bodies
         self._is_get = method.upper() == "GET"

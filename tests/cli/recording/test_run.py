@@ -276,3 +276,16 @@ def test_forward_says_what_it_sets_and_what_to_try(tracer: Any, app: Any) -> Non
     assert done.returncode == 0, done.stderr
     assert "set for the command: HTTPS_PROXY https_proxy SSL_CERT_FILE" in done.stderr
     assert "tracer proxy --listen" in done.stderr
+
+
+def test_metadata_only_keeps_no_words_and_power_safety_records_the_same(tracer: Any, app: Any, upstream: Any) -> None:
+    upstream.answers(answer("v1_a", text="A word nobody keeps."))
+    (tracer.folder / "pyproject.toml").write_text('[tool.tracer]\ncapture = "metadata"\n')
+    code = 'assert post({"model": "m", "input": "Nor this one."})[0] == 200'
+    done = tracer.run("run", "--durability", "power", "--upstream", upstream.url, "--", *app(code))
+    assert done.returncode == 0, done.stderr
+    (record,) = tracer.records()
+    assert record["exchanges"][0]["http_status"] == 200
+    assert (record["output_text"], record["notes"][0]) == (None, "bodies are not kept")
+    kept = b"".join(path.read_bytes() for path in tracer.folder.glob("tracer.db*") if path.is_file())
+    assert b"A word nobody" not in kept
