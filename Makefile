@@ -1,7 +1,7 @@
 # `make demo` and `make test` each work on a machine that has only Python, pip and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test replay-suite matrix coverage lint format screenshot lock clean bench fuzz
+.PHONY: help demo test replay-suite matrix coverage lint format screenshot lock clean bench fuzz faults
 
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.tools/bin/uv)
@@ -47,6 +47,9 @@ badinput: $(INSTALLED) ## Send the emulator 10,000 wrong requests.
 fuzz: $(INSTALLED) ## A hundred thousand damaged streams, and as many stories in any order; takes hours.
 	@HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n auto --timeout 0 tests/fold/test_fuzz.py tests/fold/test_life_lines.py \
 		tests/fold/test_any.py tests/wire/test_sse.py
+
+faults: $(INSTALLED) ## Kill proxy and ingester amid 100 streams.
+	@TRACER_FAULT_STREAMS=50 $(BIN)/pytest -q tests/capture/test_faults.py
 
 bench: $(INSTALLED) ## What the proxy costs: direct, nginx, a bare mitmdump and ours in one run.
 	@ulimit -n 20000 2>/dev/null; $(BIN)/python benchmarks/proxy.py

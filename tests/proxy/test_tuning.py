@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+import types
 from typing import Any
 
 import pytest
@@ -179,3 +181,28 @@ def test_the_variable_turns_parts_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(tuning.SWITCH, "dispatch")
     assert tuning.is_known("dispatch")
     assert not tuning.is_known("connections")
+
+
+def test_a_loop_that_does_not_go_with_this_python_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvloop hands `eager_start` to the task factory, which Python before 3.13.3 does not take."""
+    loops: list[str] = []
+    module = types.ModuleType("uvloop")
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        loops.append("uvloop")
+        return asyncio.new_event_loop()
+
+    vars(module)["new_event_loop"] = new_event_loop
+    monkeypatch.setitem(sys.modules, "uvloop", module)
+
+    async def program() -> int:
+        return 7
+
+    def old(loop: Any, coro: Any, *, name: Any = None, context: Any = None) -> Any: ...
+    def new(loop: Any, coro: Any, **keywords: Any) -> Any: ...
+
+    for wanted, factory, used in (("uvloop", old, []), ("off", new, []), ("dispatch,uvloop", new, ["uvloop"])):
+        monkeypatch.setenv(tuning.SWITCH, wanted)
+        monkeypatch.setattr(asyncio, "eager_task_factory", factory)
+        assert tuning.run(program()) == 7
+        assert loops == used

@@ -17,7 +17,7 @@ from typing import Any
 
 SWITCH = "TRACER_PROXY_TUNING"
 """A variable that names the parts in use (`dispatch,connections,checks,collector,uvloop`), or says `off`. It tells
-whose fault a fault is, and what each part gains; without it all are in use."""
+whose fault a fault is, and what each part gains; without it all but uvloop are in use."""
 
 # What each replacement relies on, and the hash of that code in mitmproxy 12.2.3.
 _RELIED_ON = {
@@ -129,13 +129,17 @@ def calm_collector() -> Iterator[None]:
 
 
 def run[T](program: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, on uvloop where it is installed and goes together with this Python."""
+    """As `asyncio.run`, on uvloop if the variable asks for it and it goes together with this Python."""
     with asyncio.Runner(loop_factory=_uvloop()) as runner:
         return runner.run(program)
 
 
 def _uvloop() -> Any:
-    if not _wanted("uvloop"):
+    if "uvloop" not in os.environ.get(SWITCH, "").split(","):
+        return None
+    # mitmproxy sets asyncio's own task factory, to which uvloop hands a keyword that it must know.
+    known = inspect.signature(asyncio.eager_task_factory).parameters.values()
+    if not any(each.name == "eager_start" or each.kind is each.VAR_KEYWORD for each in known):
         return None
     try:
         module: Any = importlib.import_module("uvloop")
