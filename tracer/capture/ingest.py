@@ -251,7 +251,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--power-safe", action="store_true", help="delete nothing before the database is on the disk")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="tracer: %(message)s", level=logging.WARNING)
-    os.nice(5)
+    # Traffic first: where cores are short, the proxy has them.
+    os.nice(15)
     parent = _Parent()
     try:
         writer = open_writer(options.db, tier=options.tier, prices=options.prices)
