@@ -37,7 +37,7 @@ def db(tmp_path: Path) -> Path:
 def turns(number: int, at_us: int, text: str) -> list[Any]:
     first, second = f"v1_{number}_{at_us}a", f"v1_{number}_{at_us}b"
     made = [
-        exchange({"model": "m", "input": text}, answer(first, text="Yes.")),
+        exchange({"model": "m", "input": text}, answer(first, text="Yes.", labels={"said": text})),
         exchange({"model": "m", "input": "And?", "previous_interaction_id": first}, answer(second, text="No.")),
     ]
     return [
@@ -81,6 +81,7 @@ def test_only_the_words_go(db: Path) -> None:
     with Reader(db) as reader:
         record = reader.record(after[-1].key)
         assert (record["input"], record["output_text"], record["model"]) == ([], None, "m")
+        assert "secret words" not in str(record)
         assert record["notes"] == ["bodies were pruned"]
         assert reader.exchanges(after[-1].key)[0].request_body == b""
         assert reader.exchanges(after[-1].key)[0].request_size > 0

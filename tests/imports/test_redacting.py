@@ -42,6 +42,13 @@ def test_a_secret_leaves_no_trace() -> None:
     assert json.loads(one.response_body)["steps"][0]["content"][0]["text"].startswith("you said [redacted]")
 
 
+def test_a_get_does_not_give_back_what_its_create_hid() -> None:
+    tool = {"type": "mcp_server", "name": "w", "headers": {"authorization": SECRET}}
+    one = clean(exchange(None, answer("v1_a", text="Hi.", tools=[tool]), path="/v1/interactions/v1_a"))
+    assert SECRET.encode() not in one.response_body
+    assert json.loads(one.response_body)["tools"][0]["name"] == "w"
+
+
 def test_what_is_redacted_stays_as_it_is() -> None:
     for one in (told_everywhere(), exchange({"input": "x" * 90}, text_stream("v1_a", ["a"])), exchange(None, b"")):
         once = clean(one, 64)

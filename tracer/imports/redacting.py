@@ -29,7 +29,7 @@ def redacted(found: Exchange, account_key: bytes, max_body: int) -> Exchange:
     request = _request(redactor, found.request_body, max_body, notes)
     # In the order of live traffic: what the response's headers set is masked in its body.
     response_headers = redactor.headers(found.response_headers)
-    response = _response(redactor, found.response_body, max_body, notes)
+    response = _response(redactor, found, max_body, notes)
     whole = sum(chunk.size for chunk in found.chunks) == len(response)
     if found.chunks and not whole:
         notes.append(_CHANGED)
@@ -133,10 +133,11 @@ def _request(redactor: Redactor, body: bytes, limit: int, notes: list[str]) -> b
     return _limited("request", body, limit, notes)
 
 
-def _response(redactor: Redactor, body: bytes, limit: int, notes: list[str]) -> bytes:
-    masker = redactor.response_body()
+def _response(redactor: Redactor, found: Exchange, limit: int, notes: list[str]) -> bytes:
+    events = (found.response_header("content-type") or "").lower().startswith("text/event-stream")
+    masker = redactor.response_body(asked=found.method.upper() == "GET", events=events)
     try:
-        body = masker.feed(body) + masker.finish()
+        body = masker.feed(found.response_body) + masker.finish()
     except WireError as error:
         notes.append(f"response: {error}")
         return b""

@@ -153,7 +153,8 @@ class _Pruning:
         if row is None:
             return
         record = json.loads(self._codec.unpack(*row))
-        record |= {"input": [], "output": [], "output_text": None, "request": {}}
+        record |= {"input": [], "output": [], "output_text": None, "request": {}, "response": {}}
+        record["unknown"] = {**record["unknown"], "kept": []}
         record["notes"] = [*(note for note in record["notes"] if note != NOTE), NOTE]
         packed = self._codec.pack(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
         self._connection.execute("UPDATE record SET codec = ?, data = ? WHERE seq = ?", (*packed, seq))
