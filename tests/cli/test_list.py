@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tracer.cli.main import run
 from tracer.records.interaction import Interaction
+from tracer.store.schema import VERSION
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
@@ -100,3 +102,17 @@ def test_without_a_database_it_says_how_to_make_one(tmp_path: Path, capsys: pyte
     assert "there is no database at" in err
     assert "`tracer run -- CMD`" in err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_database_of_an_earlier_tracer_is_brought_up_to_date_once(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = tmp_path / "old.db"
+    shutil.copy(repository / "fixtures" / "stores" / "m001.sqlite", db)
+    db.chmod(0o600)
+    assert run(["list", "--all-projects", "--db", str(db)]) == 0
+    first, said = capsys.readouterr()
+    assert f"{str(db)!r} had schema 1 and now has {VERSION}: `tracer reindex`" in said
+    assert run(["list", "--all-projects", "--db", str(db)]) == 0
+    assert capsys.readouterr() == (first, "")
+    assert first.strip()

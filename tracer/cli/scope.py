@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from tracer.cli.diagnostics import say
 from tracer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +38,19 @@ def open_reader(db: str | None, project: str | None, all_projects: bool) -> tupl
         raise UsageError("--project and --all-projects exclude each other: give one of them")
     environ = {**os.environ, "TRACER_PROJECT": project} if project else os.environ
     loaded = settings.load(db=db, environ=environ)
+    upgrade(loaded.db)
     return Reader(loaded.db), None if all_projects else loaded.project
+
+
+def upgrade(db: Path) -> None:
+    """Bring a database that an earlier tracer made up to date, and say so. Raises StoreError if it can't be."""
+    from tracer.store import schema
+
+    if (version := schema.upgrade(db)) is not None:
+        say(
+            f"tracer: {str(db)!r} had schema {version} and now has {schema.VERSION}: "
+            "`tracer reindex` fills in what is new for what is already there"
+        )
 
 
 def elsewhere(reader: Reader, project: str | None, *, filtered: bool = False) -> str:

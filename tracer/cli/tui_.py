@@ -13,6 +13,7 @@ import click
 
 import tracer
 from tracer.cli.diagnostics import Exit
+from tracer.cli.scope import upgrade
 from tracer.errors import MissingExtraError, TracerError, UsageError
 from tracer.settings import data_folder, load
 from tracer.store.filters import parse
@@ -39,6 +40,7 @@ def command(interaction: str | None, db: str | None, project: str | None, all_pr
     if not sys.stdout.isatty():
         raise TracerError("the screen needs a terminal, and stdout is none: `tracer list` and `tracer tree` print")
     settings = load(db=db)
+    upgrade(settings.db)
     shown = None if all_projects else project or settings.project
     start = _find(settings.db, interaction, shown)
 

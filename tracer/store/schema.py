@@ -6,9 +6,9 @@ database needs no migration library; `PRAGMA application_id` tells our files fro
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,7 +172,22 @@ def open_for_reading(path: Path, *, old: bool = False) -> sqlite3.Connection:
         return connection
 
 
-@contextmanager
+def upgrade(path: Path) -> int | None:
+    """Bring a database of an earlier schema up to this one; the schema it had, or None if there was nothing to do.
+
+    Raises StoreError if it can't be written.
+    """
+    if not path.is_file():
+        return None
+    with contextlib.closing(open_for_reading(path, old=True)) as connection:
+        version = _version(connection, path)
+    if version == VERSION:
+        return None
+    open_for_writing(path).close()
+    return version
+
+
+@contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, keep: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """BEGIN IMMEDIATE, then COMMIT, or ROLLBACK if the block raises or `keep` says no at its end."""
     connection.execute("BEGIN IMMEDIATE")
@@ -212,7 +227,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-@contextmanager
+@contextlib.contextmanager
 def _clear_errors(path: Path) -> Iterator[None]:
     try:
         yield
