@@ -30,3 +30,18 @@ def test_one_by_id_and_what_cannot_be_written_is_said(recorded, capsys):
     assert "choose another file with -o" in capsys.readouterr().err
     assert run(["export", "no-such-word"]) == 1
     assert "nothing to export" in capsys.readouterr().err
+
+
+def test_exchanges_carry_interactions_to_another_database(recorded, tmp_path, capsys):
+    carried, other = tmp_path / "carried.jsonl", tmp_path / "other.db"
+    assert run(["export", "--format", "exchanges", "-o", str(carried)]) == 0
+    assert run(["import", str(carried), "--db", str(other)]) == 0
+    capsys.readouterr()
+
+    def listed(*arguments):
+        assert run(["list", "--json", "--limit", "1000", *arguments]) == 0
+        records = map(json.loads, capsys.readouterr().out.splitlines())
+        return {record["key"]: (record["id"], record["output_text"], record["parent_key"]) for record in records}
+
+    here, there = listed(), listed("--db", str(other))
+    assert there == here

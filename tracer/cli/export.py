@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "name",
-    type=click.Choice(["jsonl", "markdown", "curl", "python"]),
+    type=click.Choice(["jsonl", "markdown", "curl", "python", "exchanges"]),
     default="jsonl",
     show_default=True,
-    help="jsonl: records; markdown: to read; curl, python: what sends the call again.",
+    help="jsonl: records; markdown: to read; curl, python: what sends the call again; exchanges: for `tracer import`.",
 )
 @click.option("-o", "--output", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write here.")
 @click.option("--id", "id_", metavar="ID", help="One interaction: a unique prefix of a key or id, or @last.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tracer.cassettes.jsonl import dump_line
 from tracer.export.curl import curl
 from tracer.export.jsonl import jsonl
 from tracer.export.markdown import markdown
@@ -16,7 +17,7 @@ __all__ = ["FORMATS", "create_of", "curl", "export", "jsonl", "markdown", "pytho
 
 type Record = dict[str, Any]
 
-FORMATS: dict[str, str] = {"jsonl": "jsonl", "markdown": "md", "curl": "sh", "python": "py"}
+FORMATS: dict[str, str] = {"jsonl": "jsonl", "markdown": "md", "curl": "sh", "python": "py", "exchanges": "jsonl"}
 """Format -> the suffix of its files."""
 
 _OF_RECORDS: dict[str, Callable[[Record], str]] = {"jsonl": jsonl, "markdown": markdown}
@@ -39,5 +40,7 @@ def export(name: str, record: Record, exchanges: Callable[[], Sequence[Exchange]
     not recorded. `exchanges` is asked only by formats that need them."""
     if name in _OF_RECORDS:
         return _OF_RECORDS[name](record)
+    if name == "exchanges":
+        return "".join(f"{dump_line(exchange)}\n" for exchange in exchanges())
     create = create_of(exchanges())
     return None if create is None else _OF_CALLS[name](create)
