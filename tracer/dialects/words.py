@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tracer.records.tools import TOOLS
+
 type Kind = Literal["created", "status", "started", "delta", "stopped", "ended", "failed"]
 
 EVENT_NAMES: dict[Kind, dict[Literal["steps", "outputs"], str]] = {
@@ -51,18 +53,6 @@ STATUSES = frozenset(
 RUNNING_STATUSES = frozenset({"queued", "in_progress"})
 TERMINAL_STATUSES = STATUSES - RUNNING_STATUSES
 
-TOOLS = (
-    "function",
-    "code_execution",
-    "url_context",
-    "google_search",
-    "google_maps",
-    "file_search",
-    "mcp_server_tool",
-    "retrieval",
-    "processing",
-    "tool_search",
-)
 MESSAGE_STEPS = frozenset({"user_input", "model_output"})
 """Steps that wrap contents; in legacy their contents stand in the list themselves."""
 CALL_AND_RESULT_STEPS = frozenset(f"{tool}_{what}" for tool in TOOLS for what in ("call", "result"))

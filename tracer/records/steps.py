@@ -18,6 +18,8 @@ from pydantic import (
     model_serializer,
 )
 
+from tracer.records.tools import TOOLS
+
 
 class _Open(BaseModel):
     model_config = ConfigDict(extra="allow")
@@ -94,36 +96,8 @@ KNOWN_STEPS: dict[str, type[Step]] = {
     "user_input": UserInput,
     "model_output": ModelOutput,
     "thought": Thought,
-    **{
-        f"{tool}_call": Call
-        for tool in (
-            "function",
-            "code_execution",
-            "url_context",
-            "google_search",
-            "google_maps",
-            "file_search",
-            "mcp_server_tool",
-            "retrieval",
-            "processing",
-            "tool_search",
-        )
-    },
-    **{
-        f"{tool}_result": Result
-        for tool in (
-            "function",
-            "code_execution",
-            "url_context",
-            "google_search",
-            "google_maps",
-            "file_search",
-            "mcp_server_tool",
-            "retrieval",
-            "processing",
-            "tool_search",
-        )
-    },
+    **{f"{tool}_call": Call for tool in TOOLS},
+    **{f"{tool}_result": Result for tool in TOOLS},
 }
 """Step type -> model. A type that is not here is kept as a plain `Step`."""
 
