@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -160,6 +161,41 @@ def test_a_full_disk_is_said_once_and_ends_the_exchange_in_the_journal(
     assert JournalReader(only_segment(tmp_path)).read() == [first, RunEnded(key="f" * 32, at_us=9, exit_code=0)]
     assert len(said) == 1
     assert "No space left on device" in said[0]
+    writer.append(Closed(key=KEY, at_us=8, outcome=Outcome.COMPLETE))
+    writer.close()
+    closed = JournalReader(only_segment(tmp_path)).read()[-1]
+    assert isinstance(closed, Closed)
+    assert closed.outcome is Outcome.INTERRUPTED
+    assert "No space left on device" in closed.notes[-1]
+    assert said[1:] == ["2 calls are missing or cut short: the journal could not be written"]
+
+
+def test_no_segment_lacks_its_header_when_the_disk_fills_up_between_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_, last = every_entry()
+    writer = JournalWriter(tmp_path, report=lambda _: None, segment_bytes=20)
+    writer.append(first)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        writer.append(RunEnded(key="e" * 32, at_us=9, exit_code=0))
+    writer.append(last)
+    writer.close()
+    read = [entry for path in segments(tmp_path, writer.name) for entry in JournalReader(path).read()]
+    assert read == [first, last]
+
+
+def test_after_its_files_were_deleted_it_goes_on_in_another_set(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    writer = written(folder, every_entry()[:1])
+    name = writer.name
+    assert writer.is_in_place
+    shutil.rmtree(folder)
+    assert not writer.is_in_place
+    writer.begin_anew()
+    writer.append(every_entry()[-1])
+    assert set_names(folder) == [writer.name] != [name]
+    assert JournalReader(only_segment(folder)).read() == every_entry()[-1:]
     writer.close()
 
 

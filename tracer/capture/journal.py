@@ -6,17 +6,21 @@ is no frame. Bytes handed to the kernel survive the death of the process, so one
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tracer.capture.entries import HEAD, PREFIX, Entry, decode, encode
 from tracer.capture.segments import SegmentSet
 from tracer.capture.syncing import GroupSync
 from tracer.errors import JournalError
+from tracer.wire.exchange import Outcome
+from tracer.wire.frames import Closed
 
 MAGIC = b"TRCRJRNL"
 VERSION = 1
@@ -27,7 +31,7 @@ SEGMENT_BYTES = 8 * 1024 * 1024
 class JournalWriter:
     """Appends entries to this process's own set. Once open it never raises: what can't be written is reported once.
 
-    An exchange that lost a frame gets no further ones, so that no body with a hole in it looks whole.
+    An exchange that lost a frame gets no further ones, so that no body with a hole in it looks whole; its end says so.
     """
 
     def __init__(
@@ -47,7 +51,8 @@ class JournalWriter:
         self._segment_bytes = segment_bytes
         self._descriptor = -1
         self._size = 0
-        self._damaged: set[str] = set()
+        self._damaged: dict[str, str] = {}
+        self._endings: dict[str, Closed] = {}
         try:
             self._segments = SegmentSet.create(folder)
             self._rotate()
@@ -62,24 +67,52 @@ class JournalWriter:
     def append(self, entry: Entry) -> None:
         """One entry, one write; it is in the kernel's hands when this returns."""
         if entry.key in self._damaged:
+            if isinstance(entry, Closed):
+                self._endings[entry.key] = _cut_short(entry, self._damaged[entry.key])
             return
         try:
-            if self._size >= self._segment_bytes:
-                self._rotate()
-            self._write(encode(entry))
+            if self._endings:
+                self._write_endings()
+            self._append(entry)
         except OSError as error:
             if not self._damaged:
                 self._report(f"the journal can't be written ({error.strerror}): traffic goes on, but is not recorded")
-            self._damaged.add(entry.key)
+            self._damaged[entry.key] = error.strerror or "unknown error"
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether what is written can be found: false once somebody has deleted the folder or the segment."""
+        return self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink > 0
+
+    def begin_anew(self) -> None:
+        """Go on in another set, after the files of this one were deleted. Raises OSError; then nothing has changed."""
+        self._segments.move()
+        self._rotate()
 
     def close(self) -> None:
-        """Let go of the set: whoever ingests it deletes it."""
+        """Let go of the set: whoever ingests it deletes it. Says how much is missing, if anything is."""
+        with contextlib.suppress(OSError):
+            self._write_endings()
+        if self._damaged:
+            self._report(f"{len(self._damaged)} calls are missing or cut short: the journal could not be written")
         if self._descriptor >= 0:
             self._retire(self._descriptor)
             self._descriptor = -1
         if self._syncer is not None:
             self._syncer.close()
         self._segments.release()
+
+    def _append(self, entry: Entry) -> None:
+        if self._size >= self._segment_bytes:
+            self._rotate()
+        self._write(encode(entry))
+
+    def _write_endings(self) -> None:
+        # The disk has room again: what broke off is told apart from what was interrupted.
+        while self._endings:
+            key = next(iter(self._endings))
+            self._append(self._endings[key])
+            del self._endings[key]
 
     def _write(self, data: bytes) -> None:
         written = os.write(self._descriptor, data)
@@ -93,11 +126,19 @@ class JournalWriter:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _rotate(self) -> None:
-        descriptor = os.open(self._segments.next_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        path = self._segments.next_path()
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        # No frame may go into a segment without its header: until that is written, the one before stays in use.
+        try:
+            if os.write(descriptor, HEADER) != len(HEADER):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
         if self._descriptor >= 0:
             self._retire(self._descriptor)
-        self._descriptor, self._size = descriptor, 0
-        self._write(HEADER)
+        self._descriptor, self._size = descriptor, len(HEADER)
 
     def _retire(self, descriptor: int) -> None:
         if self._syncer is not None:
@@ -154,6 +195,11 @@ class JournalReader:
         if length < HEAD.size or len(body) < length or zlib.crc32(body) != checksum:
             return None
         return body
+
+
+def _cut_short(closed: Closed, reason: str) -> Closed:
+    note = f"the journal could not be written ({reason}): what followed is not recorded"
+    return replace(closed, outcome=Outcome.INTERRUPTED, notes=(*closed.notes, note))
 
 
 def _check_header(data: bytes, path: Path) -> None:

@@ -28,16 +28,27 @@ class SegmentSet:
     @classmethod
     def create(cls, folder: Path) -> SegmentSet:
         """A new set of this process. Raises OSError."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owned = cls(folder, "", -1)
+        owned.move()
+        return owned
+
+    def move(self) -> None:
+        """Become a new, empty set of another name. Raises OSError; then this stays the set that it was."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = uuid7(time.time_ns() // 1000, secrets.token_bytes(8))
         # The lock is held before the file has the name that others look for.
-        hidden = folder / f".{name}.lock"
+        hidden = self.folder / f".{name}.lock"
         descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        owned = cls(folder, name, descriptor)
-        owned.mark("records")
-        hidden.rename(folder / f"{name}.lock")
-        return owned
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _mark(descriptor, "records")
+            hidden.rename(self.folder / f"{name}.lock")
+        except OSError:
+            os.close(descriptor)
+            hidden.unlink(missing_ok=True)
+            raise
+        self.release()
+        self.name, self._lock, self._segments = name, descriptor, 0
 
     @classmethod
     def take_over(cls, folder: Path, name: str) -> SegmentSet | None:
@@ -51,19 +62,13 @@ class SegmentSet:
         except (BlockingIOError, FileNotFoundError):
             os.close(descriptor)
             return None
-        owned = cls(folder, name, descriptor)
-        owned.mark("ingests")
-        return owned
+        _mark(descriptor, "ingests")
+        return cls(folder, name, descriptor)
 
     def next_path(self) -> Path:
         """Where the writer's next segment goes."""
         self._segments += 1
         return self.folder / f"{self.name}.{self._segments:04d}.seg"
-
-    def mark(self, verb: str) -> None:
-        """Write into the lock file who owns the set and what for, for people and for `recover`."""
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()} {verb}\n".encode(), 0)
 
     def release(self) -> None:
         """Give the set up; harmless when repeated."""
@@ -77,6 +82,12 @@ class SegmentSet:
             path.unlink(missing_ok=True)
         (self.folder / f"{self.name}.lock").unlink(missing_ok=True)
         self.release()
+
+
+def _mark(lock: int, verb: str) -> None:
+    # Who owns the set and what for, for people and for `recover`.
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()} {verb}\n".encode(), 0)
 
 
 def segments(folder: Path, name: str) -> list[Path]:
