@@ -193,6 +193,15 @@ def test_an_unstored_interaction_has_no_id() -> None:
     assert streamed.store is whole.store is False
 
 
+def test_an_answer_without_an_id_was_not_stored_if_no_request_says_otherwise() -> None:
+    fields = {"method": "POST"}
+    assert fold([exchange(None, answer(None, text="Hello."), **fields)]).store is False
+    assert fold([exchange(None, text_stream("", ["Hello."]), **fields)]).store is False
+    assert fold([exchange(None, answer("v1_a", text="Hello."), **fields)]).store is True
+    assert fold([exchange(ASK, {"error": {"code": 500, "message": "x"}}, status=500)]).store is True
+    assert fold([exchange(None, b"", **fields)]).store is True
+
+
 @pytest.mark.parametrize(
     ("status", "body", "code", "message"),
     [

@@ -33,7 +33,7 @@ def parts(payload: dict[str, Any]) -> dict[str, Any]:
     """A payload's values by the names they have in an interaction object; of a body, itself."""
     if "event_type" not in payload:
         return payload
-    inner = {name: value for name, value in payload.items() if name not in STRUCTURE | {"interaction", "metadata"}}
+    inner = {name: value for name, value in payload.items() if name not in STRUCTURE | {"interaction"}}
     return {**inner, **payload.get("interaction", {})}
 
 
@@ -51,6 +51,7 @@ class Record:
         self.usage = {repr(value) for _, value in leaves(told["usage"])}
         self.usage |= {repr(name) for part in (told["usage"] or {}).get("by_modality", {}).values() for name in part}
         self.usage |= {repr(name) for name in (told["usage"] or {}).get("grounding", {})}
+        self.running = {(path, repr(value)) for one in told["running_usage"] for path, value in leaves(one["told"])}
 
     def holds(self, path: str, value: Any) -> bool:
         top = path.replace("[", ".").partition(".")[0]
@@ -59,7 +60,9 @@ class Record:
         if top in ("steps", "outputs", "step", "content", "delta", "input"):
             known = repr(value) in self.steps
             return known or (isinstance(value, str) and any(value in text for text in self.texts)) or is_fragment(path)
-        if top == "usage" and (repr(value) in self.usage or repr(value).lower() in self.usage):
+        if top == "metadata" and (path.removeprefix("metadata.total_usage."), repr(value)) in self.running:
+            return True
+        if top in ("usage", "metadata") and (repr(value) in self.usage or repr(value).lower() in self.usage):
             return True
         # Words of the interaction that a later event replaced are told by that event.
         return (path, repr(value)) in self.response_values or (top in ("status", "updated") and top in self.response)

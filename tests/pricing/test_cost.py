@@ -170,6 +170,12 @@ def test_a_count_that_was_not_reported_is_named() -> None:
     assert (found.amount, found.reason) == (9, "without the input, of which no count was reported")
 
 
+def test_counts_that_do_not_add_up_are_priced_and_said() -> None:
+    usage = Usage(input_tokens=0, output_tokens=MILLION, total_tokens=0, sum_ok=False)
+    found = cost(usage, "gemini-3.5-flash", at_us=NOVEMBER_US)
+    assert (found.amount, found.reason) == (9, "the counts do not add up to their total")
+
+
 @pytest.mark.parametrize(
     "usage",
     [

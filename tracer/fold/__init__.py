@@ -83,7 +83,7 @@ def understand(exchanges: Sequence[Exchange]) -> Folded:
         previous_interaction_id=_text(request.get("previous_interaction_id")) or _told_previous(hops, told),
         stream=_streamed(hops),
         background=_flag(request.get("background"), told.get("background"), default=False),
-        store=_flag(request.get("store"), told.get("store"), default=True),
+        store=_flag(request.get("store"), told.get("store"), default=_kept_by_service(hops, sightings)),
         request={name: value for name, value in request.items() if name != "input"},
         response=told.response(),
         input=_typed("input", asked, notes),
@@ -91,6 +91,7 @@ def understand(exchanges: Sequence[Exchange]) -> Folded:
         output_text=_output_text(output),
         schema_ok=_schema_ok(request, output, status),
         usage=used,
+        running_usage=turn.running_usage(hops, sightings),
         timing=timing(hops, first.started_at_us, used, sightings[-1], state),
         error=_error(hops[-1], sightings[-1], state, status),
         exchanges=_summaries(readings, hops),
@@ -134,6 +135,13 @@ def _text(value: Json) -> str | None:
 
 def _flag(*values: Json, default: bool) -> bool:
     return next((value for value in values if isinstance(value, bool)), default)
+
+
+def _kept_by_service(hops: Sequence[_Hop], sightings: Sequence[Sequence[Sighting]]) -> bool:
+    # Unless the create said otherwise. Where its request was not recorded, an answer without an id tells that it did.
+    asked = any(attempt.request for hop in hops for attempt in hop.attempts)
+    answered = any(told.whole for some in sightings for told in some)
+    return asked or not answered or any(hop.interaction_id() for hop in hops)
 
 
 def _dialect(readings: Sequence[Reading]) -> DialectName:

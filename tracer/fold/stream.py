@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from tracer.dialects import DialectName, detect, reader
-from tracer.dialects.table import error_of
+from tracer.dialects.table import current_usage, error_of
 from tracer.dialects.words import EVENT_NAMES, KIND_OF, TERMINAL_STATUSES, Kind
 from tracer.errors import WireError
 from tracer.events import (
@@ -56,8 +56,8 @@ class Timed(NamedTuple):
     at_us: int | None
     """Relative to its exchange's start; None if the chunks' times are not known."""
     event_id: str | None
-    usage: JsonObject | None
-    """A running total that came with the event."""
+    usages: Sequence[JsonObject]
+    """Token counts that came with the event, under current names; an interaction's own is the last."""
 
 
 @dataclass(slots=True)
@@ -118,10 +118,10 @@ def _take(stream: Stream, sent: ServerSentEvent, at_us: int | None) -> bool:
         event_id = None
     piece = _read_piece(stream, payload)
     if piece is not None:
-        stream.events.append(Timed(piece, at_us, event_id, None))
+        stream.events.append(Timed(piece, at_us, event_id, ()))
         return True
     event = _read(stream, sent, payload)
-    stream.events.append(Timed(event, at_us, event_id, _running_usage(payload)))
+    stream.events.append(Timed(event, at_us, event_id, _usages(event, payload)))
     return True
 
 
@@ -148,7 +148,7 @@ def _keep_unread(stream: Stream, sent: ServerSentEvent, payload: Json, at_us: in
     stream.notes.append(f"event {number}, which ends at byte {sent.end}, is {reason}: {size} bytes kept")
     stream.unknown_events[sent.name or "(no name)"] = None
     _keep(stream, number, sent.data[:_LONGEST_TEXT] if isinstance(payload, Unparsed) else payload)
-    stream.events.append(Timed(Unrecognised(sent.name, sent.data[:_LONGEST_TEXT]), at_us, None, None))
+    stream.events.append(Timed(Unrecognised(sent.name, sent.data[:_LONGEST_TEXT]), at_us, None, ()))
 
 
 def _keep(stream: Stream, number: int, payload: Json) -> None:
@@ -192,9 +192,10 @@ def _failed(stream: Stream, event: StreamFailed) -> StreamFailed:
     return event
 
 
-def _running_usage(payload: JsonObject) -> JsonObject | None:
+def _usages(event: StreamEvent, payload: JsonObject) -> list[JsonObject]:
     metadata = payload.get("metadata")
-    told = [payload.get("usage")]
-    if isinstance(metadata, dict):
-        told += [metadata.get("total_usage"), metadata.get("usage")]
-    return next((usage for usage in told if isinstance(usage, dict)), None)
+    told = [metadata.get("usage"), metadata.get("total_usage")] if isinstance(metadata, dict) else []
+    told.append(payload.get("usage"))
+    if isinstance(event, InteractionCreated | InteractionEnded):
+        told.append(event.fields.get("usage"))
+    return [current_usage(usage) for usage in told if isinstance(usage, dict)]

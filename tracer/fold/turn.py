@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tracer.dialects import history
+from tracer.dialects.table import current_usage
 from tracer.dialects.words import RUNNING_STATUSES
 from tracer.events import InteractionCreated, InteractionEnded, JsonObject, StepDelta, StepStarted, StepStopped
 from tracer.fold import tokens
 from tracer.fold.assembly import Assembly
 from tracer.fold.reading import Reading, Sighting, is_terminal, told_id
-from tracer.fold.stream import Timed
-from tracer.records.usage import Usage
+from tracer.fold.stream import MAX_KEPT, Timed
+from tracer.records.usage import RunningUsage, Usage
 
 _INPUT_STEPS = frozenset({"user_input", "function_result"})
 
@@ -71,21 +72,40 @@ def status(sightings: Iterable[Sighting]) -> str | None:
     return best[1] if best else None
 
 
-def usage(hop: Hop, sightings: Sequence[Sighting]) -> Usage | None:
-    """What the hop used: what an interaction object said last, else the largest running total of its streams."""
+def usage(hop: Hop, sightings: Sequence[Sighting]) -> JsonObject | None:
+    """What the hop used: what an interaction object said last, else the largest running total of its answers."""
     for told in reversed(sightings):
         if told.whole and isinstance(told.fields.get("usage"), dict) and told.status not in RUNNING_STATUSES:
-            return tokens.read_usage(told.fields["usage"])
-    running = [timed.usage for voice in hop.voices if voice.stream for timed in voice.stream.events if timed.usage]
-    running += [told.fields["usage"] for told in sightings if isinstance(told.fields.get("usage"), dict)]
-    furthest = tokens.largest(running)
-    return tokens.read_usage(furthest) if furthest is not None else None
+            return current_usage(told.fields["usage"])
+    return tokens.largest([some for _, _, some in _told_usages(hop)])
+
+
+def _told_usages(hop: Hop) -> Iterator[tuple[Reading, int | None, JsonObject]]:
+    for voice in hop.voices:
+        for number, timed in enumerate(voice.stream.events if voice.stream else [], 1):
+            for told in timed.usages:
+                yield voice, number, told
+        said = voice.body.fields.get("usage") if voice.body is not None else None
+        if isinstance(said, dict):
+            yield voice, None, current_usage(said)
+
+
+def running_usage(hops: Sequence[Hop], sightings: Sequence[Sequence[Sighting]]) -> list[RunningUsage]:
+    """Each total that was told on the way: those that differ from the one told before and from what counts."""
+    running: list[RunningUsage] = []
+    for hop, some in zip(hops, sightings, strict=True):
+        final, before = usage(hop, some), None
+        for voice, number, told in _told_usages(hop):
+            if told not in (final, before):
+                running.append(RunningUsage(exchange=voice.exchange.key, event=number, told=told))
+            before = told
+    return running[:MAX_KEPT]
 
 
 def usages(hops: Sequence[Hop], sightings: Sequence[Sequence[Sighting]]) -> Usage | None:
     """The usage of a turn: the sum over its hops."""
     told = [usage(hop, some) for hop, some in zip(hops, sightings, strict=True)]
-    return tokens.add([some for some in told if some is not None])
+    return tokens.add([tokens.read_usage(some) for some in told if some is not None])
 
 
 def merged_events(hop: Hop) -> list[Timed]:

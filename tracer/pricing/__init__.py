@@ -75,6 +75,8 @@ def _with_grounding(found: Cost, usage: Usage, own: list[Price]) -> Cost:
     reasons = []
     if missing:
         reasons.append(f"without grounding ({', '.join(missing)}), which is billed after a free allowance")
+    if usage.sum_ok is False:
+        reasons.append("the counts do not add up to their total")
     for part, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
         if count is None:
             reasons.append(f"without the {part}, of which no count was reported")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from tracer.records.steps import Step
-from tracer.records.usage import Cost, Usage
+from tracer.records.usage import Cost, RunningUsage, Usage
 
 SCHEMA_VERSION = 1
 
@@ -132,6 +132,8 @@ class Interaction(_Part):
     output_text: str | None = None
     schema_ok: bool | None = None
     usage: Usage | None = None
+    running_usage: list[RunningUsage] = Field(default_factory=list)
+    """Totals on the way to `usage`, each once, as they were told."""
     cost: Cost = Field(default_factory=Cost)
     timing: Timing
     error: InteractionError | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -22,6 +24,18 @@ class Usage(BaseModel):
     """Grounding tool -> number of calls."""
     sum_ok: bool | None = None
     """Whether total = input + output + thought + tool use; null if there is no total."""
+
+
+class RunningUsage(BaseModel):
+    """What an answer said was used so far, before it told the count that is the record's `usage`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    exchange: str
+    event: int | None = None
+    """Its number in that exchange's stream, from 1; null if a whole body told it, as that of a poll."""
+    told: dict[str, Any]
+    """The usage object under current names (WIRE.md section 9)."""
 
 
 class Cost(BaseModel):
