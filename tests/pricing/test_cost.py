@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracer.normalize import normalize
-from tracer.pricing import Price, cost
-from tracer.pricing.billed import billed
+from tracer.pricing import Price, cost, package
+from tracer.pricing.billed import MODALITIES, Billed, billed
+from tracer.pricing.package import price_by_package
 from tracer.records.usage import Usage
 from tracer.testing import answer, exchange
 
@@ -110,6 +111,26 @@ def test_service_tiers_and_price_changes() -> None:
     assert amount(usage, model, "priority") == pytest.approx(0.9 + 16.2)
     assert amount(usage, model, "standard") == pytest.approx(0.5 + 9)
     assert amount(usage, model, at_us=JANUARY_US) == pytest.approx(1 + 18)
+
+
+def _parts(whole: int) -> st.SearchStrategy[dict[str, int]]:
+    return st.dictionaries(st.sampled_from(MODALITIES), st.integers(1, max(1, whole // 4)), max_size=4).filter(
+        lambda parts: sum(parts.values()) <= whole
+    )
+
+
+@given(
+    st.sampled_from(["gemini-2.5-flash", "gemini-2.5-pro", "gemini-3.8-flash-tts", "gemini-2.5-flash-image"]),
+    st.sampled_from([NOVEMBER_US, JANUARY_US, None]),
+    st.tuples(*(st.sampled_from([0, 7, 199_990, 250_000]) for _ in range(3))).flatmap(
+        lambda counts: st.builds(Billed, *map(st.just, counts), *map(_parts, counts))
+    ),
+)
+def test_the_learned_rates_give_what_the_package_gives(model: str, at_us: int | None, counts: Billed) -> None:
+    found = price_by_package(counts, model, None, at_us)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(package, "_by_rates", lambda *_: None)
+        assert price_by_package(counts, model, None, at_us) == found
 
 
 @pytest.mark.parametrize("model", ["models/gemini-3.5-flash", "publishers/google/models/gemini-3.5-flash"])
