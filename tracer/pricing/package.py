@@ -95,10 +95,8 @@ def _pieces(counts: Billed) -> Iterator[tuple[str, int]]:
         ("output", counts.output, counts.output_by),
     )
     for part, whole, named in parts:
-        for modality, count in named.items():
-            yield f"{part} {modality}", count
-            whole -= count
-        yield part, whole
+        yield from ((f"{part} {modality}", count) for modality, count in named.items())
+        yield part, whole - sum(named.values())
 
 
 def _learn(price: ModelPrice, provider: Provider, info: ModelInfo, moment: datetime) -> _Rates | None:
@@ -109,7 +107,9 @@ def _learn(price: ModelPrice, provider: Provider, info: ModelInfo, moment: datet
         return None
     starts = [tier.start for held in vars(price).values() if isinstance(held, TieredPrices) for tier in held.tiers]
     ones = {
-        **{"fresh": Billed(1, 0, 0), "cached": Billed(0, 1, 0), "output": Billed(0, 0, 1)},
+        "fresh": Billed(1, 0, 0),
+        "cached": Billed(0, 1, 0),
+        "output": Billed(0, 0, 1),
         **{f"fresh {name}": Billed(1, 0, 0, fresh_by={name: 1}) for name in MODALITIES},
         **{f"cached {name}": Billed(0, 1, 0, cached_by={name: 1}) for name in MODALITIES},
         **{f"output {name}": Billed(0, 0, 1, output_by={name: 1}) for name in MODALITIES},
