@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tracer import identity
+from tracer.player.ids import interaction_id
 from tracer.store.reader import Reader
 from tracer.store.rows import InteractionRow
 from tracer.store.writer import Normalize, Writer
@@ -22,6 +23,8 @@ from tracer.wire.exchange import Exchange, Outcome
 
 SECOND = 1_000_000
 UNSEEN, STREAMING, DONE = range(3)
+FIRST, LATER = interaction_id("one", "one"), interaction_id("one", "two")
+"""An id that looks like a first turn's, and one that looks like a later turn's of that conversation."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,18 @@ class Model:
             if parent := self._said_before(key):
                 self.parent[key] = parent
                 self.carried.add(key)
+        self.hinted: set[str] = set()
+        """The records whose parent nothing but the look of their id tells."""
+        for key in sorted(self.groups.keys() - self.parent.keys()):
+            if self.told_id(key) == LATER and (parent := self._given(FIRST, self.groups[key][0])):
+                self.parent[key] = parent
+                self.hinted.add(key)
+
+    def told_id(self, key: str) -> str | None:
+        """The id of a record: the last that a create was given, else the one that its gets name."""
+        group = self.groups[key]
+        told = [call.interaction_id for call in group if call.operation == "create" and call.interaction_id]
+        return told[-1] if told else next((c.told for c in group if c.told and c.operation != "create"), None)
 
     def _leader(self, call: Call, leader: dict[str, Any], followed: set[str]) -> Any:
         earlier = [other for other in self._calls if other.order < call.order and other.scope == call.scope]
@@ -185,15 +200,16 @@ class Model:
             previous = next((each.previous for each in read if each.previous), None)
         if not previous:
             return None
+        return self._given(previous, first) or identity.ghost_key(*first.scope, previous)
+
+    def _given(self, told: str, first: Call) -> str | None:
         named = [
             other
             for other in self._calls
-            if other.order < first.order and other.scope == first.scope and other.interaction_id == previous
+            if other.order < first.order and other.scope == first.scope and other.interaction_id == told
         ]
         creates = [other for other in named if other.operation == "create"]
-        if named:
-            return self.record[(creates[-1] if creates else named[0]).key]
-        return identity.ghost_key(*first.scope, previous)
+        return self.record[(creates[-1] if creates else named[0]).key] if named else None
 
     def _said(self, key: str) -> tuple[tuple[str, str], ...] | None:
         """All that was said up to the end of a record that sends along what it needs; None if that is unknown."""
@@ -255,8 +271,8 @@ CALLS = st.fixed_dictionaries(
         "start": st.integers(0, 30),
         "took": st.integers(0, 3),
         "status": mostly([200], [429, 503, None]),
-        "told": mostly(["x", "y"], ["z", "", None]),
-        "previous": mostly([None, "x", "y"], ["z", ""]),
+        "told": mostly(["x", FIRST, LATER], ["z", "", None]),
+        "previous": mostly([None, "x", FIRST], ["z", LATER, ""]),
         "prompt": st.sampled_from(["one", "two", "three"]),
         "sent": mostly([None], ["t", ""]),
         "given": mostly([None], ["t", ""]),
@@ -367,19 +383,15 @@ class AnyOrder(RuleBasedStateMachine):
         for key, row in rows.items():
             assert row.parent_key == model.parent.get(key)
             assert row.root_key == model.root(key)
-            assert row.linked_by == ("history" if key in model.carried else "id" if row.parent_key else None)
+            hinted = "id_structure" if key in model.hinted else "id"
+            assert row.linked_by == ("history" if key in model.carried else hinted if row.parent_key else None)
         for key, group in model.groups.items():
             assert [each.key for each in self.reader.exchanges(key)] == [
                 call.key for call in sorted(group, key=lambda call: (call.start, call.key))
             ]
             assert self.reader.record(key)["key"] == key
             assert self.reader.record(key)["root_key"] == model.root(key)
-            told = [call.interaction_id for call in group if call.operation == "create" and call.interaction_id]
-            assert rows[key].id == (
-                told[-1]
-                if told
-                else next((call.told for call in group if call.told and call.operation != "create"), None)
-            )
+            assert rows[key].id == model.told_id(key)
         self._sums_add_up(model, rows)
 
     def _rows(self) -> dict[str, InteractionRow]:

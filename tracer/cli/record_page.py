@@ -42,6 +42,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
         yield "continues", one_line(record["previous_interaction_id"])
     elif record["linked_by"] == "history":
         yield "continues", f"{record['parent_key'][:SHORT_KEY]} (its input begins with what was said there)"
+    elif record["linked_by"] == "id_structure":
+        yield "continues", f"{record['parent_key'][:SHORT_KEY]} or a later turn of it (by the look of its id)"
     yield "started", record["timing"]["started_at"]
     yield "upstream", one_line(f"{record['upstream']} ({record['dialect']}, {record['api_version']})")
     yield "client", one_line(" ".join(filter(None, map(record["client"].get, ("name", "version", "language")))))

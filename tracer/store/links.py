@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracer.identity import ghost_key
+from tracer.identity.structure import first_turn, later_turns
 
 FAILED = "(status IS 'failed' OR state = 'error')"
 RUNNING = "(state = 'in_flight' OR (state = 'complete' AND status IN ('in_progress', 'queued')))"
@@ -56,8 +57,8 @@ class Linker:
     def _row(self, key: str) -> dict[str, Any] | None:
         # The record's place in time is its first exchange's; at one instant a create comes first.
         cursor = self.connection.execute(
-            """SELECT i.seq, i.key, i.origin, i.previous_id, i.parent_key, i.root_key, i.linked_by, e.started_at_us,
-                e.operation <> 'create' AS rank, e.key AS first
+            """SELECT i.seq, i.key, i.id, i.origin, i.previous_id, i.parent_key, i.root_key, i.linked_by,
+                e.started_at_us, e.operation <> 'create' AS rank, e.key AS first
             FROM interaction i JOIN exchange e ON e.project = i.project AND e.record = i.key
             WHERE i.project = ? AND i.key = ? ORDER BY e.started_at_us, rank, first LIMIT 1""",
             (self.project, key),
@@ -66,8 +67,7 @@ class Linker:
         return dict(zip([column[0] for column in cursor.description], found, strict=True)) if found else None
 
     def _link(self, row: dict[str, Any]) -> None:
-        parent = self._parent(row) if row["previous_id"] else self._carried(row)
-        linked_by = None if parent is None else "id" if row["previous_id"] else "history"
+        parent, linked_by = self._parent(row)
         # Linking another record may have moved this one since its row was read.
         row["root_key"] = self._root_of(row["key"])
         root = row["key"] if parent is None else self._root_of(parent)
@@ -89,9 +89,20 @@ class Linker:
                 below,
             )
 
-    def _parent(self, row: dict[str, Any]) -> str:
-        """The newest earlier create that was given the id, else the record around the id alone, else a ghost."""
-        scope = (self.project, row["origin"], row["previous_id"])
+    def _parent(self, row: dict[str, Any]) -> tuple[str | None, str | None]:
+        """The parent, and the word for why it is that: what was named, else carried along, else what the id hints."""
+        if previous_id := row["previous_id"]:
+            named = self._given(previous_id, row)
+            return named or self._ghost(self.project, row["origin"], previous_id, row["started_at_us"]), "id"
+        if carried := self._carried(row):
+            return carried, "history"
+        hinted = first_turn(row["id"]) if row["id"] else None
+        found = self._given(hinted, row) if hinted else None
+        return found, "id_structure" if found else None
+
+    def _given(self, interaction_id: str, row: dict[str, Any]) -> str | None:
+        """The newest create before this record that was given the id, else the record around the id alone."""
+        scope = (self.project, row["origin"], interaction_id)
         place = (row["started_at_us"], row["started_at_us"], row["rank"], row["first"])
         for operation, order in (("= 'create'", "DESC"), ("<> 'create'", "ASC")):
             found = self.connection.execute(
@@ -102,7 +113,7 @@ class Linker:
             ).fetchone()
             if found:
                 return str(found[0])
-        return self._ghost(*scope, row["started_at_us"])
+        return None
 
     def _carried(self, row: dict[str, Any]) -> str | None:
         """The record whose words this one's input begins with: the longest such beginning, of those the newest."""
@@ -130,6 +141,18 @@ class Linker:
             )
             found.update(child for (child,) in rows)
         return found
+
+    def hinting(self, origin: str, interaction_id: str) -> set[str]:
+        """The records that name no previous interaction, and whose id looks like a later turn's after this one."""
+        beginning = later_turns(interaction_id)
+        if beginning is None:
+            return set()
+        rows = self.connection.execute(
+            "SELECT key FROM interaction WHERE id >= ? AND id < ? AND project = ? AND origin = ?"
+            " AND previous_id IS NULL",
+            (beginning, f"{beginning}~", self.project, origin),
+        )
+        return {key for (key,) in rows}
 
     def _ghost(self, project: str, origin: str, interaction_id: str, started_at_us: int) -> str:
         key = ghost_key(project, origin, interaction_id)

@@ -263,15 +263,18 @@ class Update:
 
     def _referring(self, facts: Facts) -> set[str]:
         """The records that named this exchange's id as the one they continue, as long as it is the newest with it."""
-        if not facts.interaction_id or not self._is_named(facts):
+        if not facts.interaction_id:
             return set()
+        hinting = self._linker.hinting(facts.origin, facts.interaction_id)
+        if not self._is_named(facts):
+            return hinting
         _, until = span_of_id(self._exchanges, facts)
         rows = self._connection.execute(
             "SELECT key FROM interaction WHERE project = ? AND origin = ? AND previous_id = ?"
             " AND started_at_us BETWEEN ? AND ?",
             (*facts.scope, facts.interaction_id, facts.started_at_us, until),
         )
-        return {key for (key,) in rows}
+        return {key for (key,) in rows} | hinting
 
     def _is_named(self, facts: Facts) -> bool:
         where = "project = ? AND origin = ? AND previous_id = ? AND started_at_us >= ?"
