@@ -113,6 +113,15 @@ def test_stream_that_breaks(same):
     same([seen, how])
 
 
+def test_stream_cut_and_resumed(same):
+    seen, how = broken(create("Tell me about the lake, please break the stream.", stream=True))
+    whole = seen[0].interaction.id
+    rest = list(client.interactions.get(whole, stream=True, last_event_id=seen[-1].event_id))
+    assert how is not None
+    assert rest
+    same([seen, how, rest])
+
+
 def test_stream_resumed(same):
     events = list(create("Tell me about the forest.", stream=True))
     whole = events[0].interaction.id
