@@ -128,6 +128,36 @@ def test_calls_from_threads_each_take_a_recording_of_their_own(cassette: Path) -
     assert len(recorded) == 2
 
 
+def test_blocks_in_two_threads_do_not_mix(cassette: Path, tmp_path: Path) -> None:
+    (first, *_) = files.load(cassette)
+    paths = [tmp_path / f"{name}.yaml" for name in ("a", "b")]
+    for path in paths:
+        body = {**json.loads(first.response_body), "id": f"v1_{path.stem}"}
+        files.update(path, lambda _, body=body: [replace(first, response_body=json.dumps(body).encode(), chunks=())])
+    inside, outside = threading.Barrier(2), threading.Barrier(2)
+    got: dict[str, list[str]] = {}
+
+    def run(path: Path) -> None:
+        with tracer.replay(path):
+            inside.wait(60)
+            relay = os.environ["GOOGLE_GEMINI_BASE_URL"]
+            got[path.stem] = [create(URL, "Hello there!").json()["id"]]
+            if path.stem == "a":
+                outside.wait(60)
+        if path.stem == "b":
+            # The other one still has its key and its relay when this one has ended.
+            got["variables"] = [os.environ["GEMINI_API_KEY"], os.environ["GOOGLE_GEMINI_BASE_URL"] == relay]
+            outside.wait(60)
+
+    threads = [threading.Thread(target=run, args=(path,)) for path in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == {"a": ["v1_a"], "b": ["v1_b"], "variables": [REPLAY_KEY, True]}
+    assert not {"GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL"} & os.environ.keys()
+
+
 def _copies(one: Exchange, number: int) -> list[Exchange]:
     body = {**json.loads(one.response_body), "id": f"v1_copy{number}"}
     return [replace(one, key=f"{number:032x}", response_body=json.dumps(body).encode(), chunks=())]

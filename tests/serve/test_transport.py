@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 from typing import Any, ClassVar
@@ -141,6 +142,50 @@ async def test_cut_breaks_as_the_library_says_it(library: ModuleType) -> None:
             with pytest.raises(library.RemoteProtocolError):
                 await client.post(URL, json={})
     assert got == EVENTS
+
+
+@BOTH
+async def test_reset_and_impatience_are_what_the_real_transport_raises(library: ModuleType) -> None:
+    before_the_status = Reply(502, (), (), cut=True, reset=True)
+    half_way = replace(streamed(cut=True), reset=True)
+    late = Reply(200, (), (ReplyChunk(0, b"a"), ReplyChunk(10**12, b"b")))
+    async with library.AsyncClient(timeout=0.01) as client:
+        for reply, error in ((before_the_status, "ReadError"), (half_way, "ReadError"), (late, "ReadTimeout")):
+            with transport.installed(Replaying(reply)):
+                with pytest.raises(getattr(library, error)):
+                    library.post(URL, json={}, timeout=0.01)
+                with pytest.raises(getattr(library, error)):
+                    await client.post(URL, json={})
+
+
+def test_threads_keep_to_what_they_installed_or_began_under() -> None:
+    answered: dict[str, list[str]] = {}
+    both = threading.Barrier(2)
+
+    def ask(name: str) -> None:
+        answered.setdefault(name, []).append(httpx.get(URL).text)
+
+    def run(name: str) -> None:
+        with transport.installed(Replaying(Reply(200, (), (ReplyChunk(0, name.encode()),)))):
+            both.wait(60)
+            ask(name)
+            inner = threading.Thread(target=ask, args=(name,))
+            inner.start()
+            inner.join()
+            both.wait(60)
+        both.wait(60)
+
+    start = threading.Thread.start
+    with transport.installed(Replaying(Reply(200, (), (ReplyChunk(0, b"main"),)))):
+        threads = [threading.Thread(target=run, args=(name,)) for name in ("one", "two")]
+        for thread in threads:
+            thread.start()
+        ask("main")
+        for thread in threads:
+            thread.join()
+        ask("main")
+    assert answered == {"one": ["one"] * 2, "two": ["two"] * 2, "main": ["main"] * 2}
+    assert threading.Thread.start is start
 
 
 @BOTH

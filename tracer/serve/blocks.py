@@ -7,6 +7,7 @@ with tracer.replay("bug_417.interactions.yaml"):
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,13 +81,23 @@ def _started(session: Session) -> Iterator[None]:
         stop(session)
 
 
+_key_lock = threading.Lock()
+_key_users = 0
+
+
 @contextmanager
 def _stand_in_key() -> Iterator[None]:
-    if any(os.environ.get(name) for name in KEY_VARIABLES):
-        yield
-        return
-    os.environ[KEY_VARIABLES[0]] = REPLAY_KEY
+    global _key_users  # noqa: PLW0603
+    with _key_lock:
+        # Blocks in several threads share it; the last one takes it away.
+        needed = _key_users > 0 or not any(os.environ.get(name) for name in KEY_VARIABLES)
+        if needed:
+            _key_users += 1
+            os.environ[KEY_VARIABLES[0]] = REPLAY_KEY
     try:
         yield
     finally:
-        os.environ.pop(KEY_VARIABLES[0], None)
+        with _key_lock:
+            _key_users -= needed
+            if needed and not _key_users and os.environ.get(KEY_VARIABLES[0]) == REPLAY_KEY:
+                del os.environ[KEY_VARIABLES[0]]

@@ -43,10 +43,14 @@ def attach(interceptor: Interceptor) -> None:
 
 def detach(interceptor: Interceptor) -> None:
     """Take the variables back, as far as nobody else has changed them since."""
-    for entry in reversed(_attached):
-        attached, _, ours, old = entry
+    for place in reversed(range(len(_attached))):
+        attached, _, ours, old = _attached[place]
         if attached is interceptor:
-            _attached.remove(entry)
+            del _attached[place]
+            if place < len(_attached):
+                # One that was attached later, in another thread, goes on: it puts back what this one found.
+                _attached[place][3].update(old)
+                return
             for name, value in ours.items():
                 if os.environ.get(name) == value:
                     _restore(name, old[name])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -20,6 +21,7 @@ from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.serve import transport
 from tracer.serve.hosts import ADDRESSES, Detour
 from tracer.serve.live import LiveExchange
+from tracer.serve.responses import Schedule
 from tracer.serve.transport import Interceptor
 from tracer.wire.exchange import Headers
 
@@ -104,13 +106,21 @@ class _Handler(BaseHTTPRequestHandler):
             response.close()
 
     def _send(self, reply: Reply, detour: Detour | None = None) -> None:
+        if reply.reset:
+            # Closing then sends a reset instead of an end.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if not reply.chunks:
+                self.close_connection = True
+                return
         self._begin(reply.status, reply.headers, detour)
-        schedule = transport.Schedule()
+        schedule = Schedule()
         for chunk in reply.chunks:
             if wait := schedule.wait(chunk.delay_us):
                 time.sleep(wait)
             self._write(chunk.data)
-        if reply.cut:
+        if reply.reset:
+            self.close_connection = True
+        elif reply.cut:
             self._break()
         else:
             self._finish()

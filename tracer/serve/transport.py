@@ -3,27 +3,32 @@
 google-genai 1.x and 2.x use httpx, 3.x httpx2. While an interceptor is installed, the send methods of both libraries'
 transport classes are wrapped, so clients that were made before are covered too; without one the wrappers pass
 everything on untouched. What goes to other hosts is never looked at.
+
+Who installs an interceptor has it for its own thread or task, and for the threads and tasks that begin there, so two
+of them in two threads do not mix. Calls of threads that were there before go to the last one installed.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
+from weakref import WeakKeyDictionary
 
 from tracer.player.reply import Call, Reply
 from tracer.serve.hosts import Hosts, Place
 from tracer.serve.live import LiveExchange
+from tracer.serve.responses import response as response_of
 from tracer.wire.exchange import Headers
 
 LIBRARIES = ("httpx", "httpx2")
 _SYNC, _ASYNC = ("HTTPTransport", "handle_request"), ("AsyncHTTPTransport", "handle_async_request")
-_CUT = "peer closed connection without sending complete message body (incomplete chunked read)"
 
 
 class Interceptor(Protocol):
@@ -36,16 +41,22 @@ class Interceptor(Protocol):
         ...
 
 
-type _Send = Callable[[Any, Any], Any]
+type _Send = Callable[..., Any]
 
 _installed: list[Interceptor] = []
+_mine: ContextVar[Interceptor | None] = ContextVar("interceptor", default=None)
+_outer: dict[int, Interceptor | None] = {}
+"""By the id of an interceptor, what its thread or task had before."""
+_begun: WeakKeyDictionary[threading.Thread, Interceptor] = WeakKeyDictionary()
+"""Threads, which do not inherit context variables, with what theirs began under."""
 _direct = threading.local()
+_lock = threading.RLock()
 _wrapped: list[tuple[type, str, Callable[..., Any], Callable[..., Any]]] = []
 
 
 @contextmanager
 def installed(interceptor: Interceptor) -> Iterator[None]:
-    """Hand this process's calls to an interceptor; the last one installed has them."""
+    """Hand calls to an interceptor; see the module for whose."""
     install(interceptor)
     try:
         yield
@@ -55,26 +66,35 @@ def installed(interceptor: Interceptor) -> Iterator[None]:
 
 def install(interceptor: Interceptor) -> None:
     """Begin to intercept. Called again, it comes back on top of what others have wrapped since."""
-    if interceptor in _installed:
-        _installed.remove(interceptor)
-    _installed.append(interceptor)
-    for name in LIBRARIES:
-        if importlib.util.find_spec(name) is not None:
-            library = importlib.import_module(name)
-            _wrap(library, *_SYNC, _sync_method)
-            _wrap(library, *_ASYNC, _async_method)
+    with _lock:
+        if interceptor in _installed:
+            _installed.remove(interceptor)
+        else:
+            _outer[id(interceptor)] = _mine.get()
+        _installed.append(interceptor)
+        _mine.set(interceptor)
+        _wrap(threading.Thread, "start", _start_method)
+        for name in LIBRARIES:
+            if importlib.util.find_spec(name) is not None:
+                library = importlib.import_module(name)
+                _wrap(getattr(library, _SYNC[0]), _SYNC[1], functools.partial(_sync_method, library))
+                _wrap(getattr(library, _ASYNC[0]), _ASYNC[1], functools.partial(_async_method, library))
 
 
 def remove(interceptor: Interceptor) -> None:
     """Stop intercepting. With the last interceptor the methods become what they were before."""
-    _installed.remove(interceptor)
-    if _installed:
-        return
-    while _wrapped:
-        owner, name, original, wrapper = _wrapped.pop()
-        # Somebody who wrapped ours and is not done yet will put it back; it then passes everything on.
-        if owner.__dict__.get(name) is wrapper:
-            setattr(owner, name, original)
+    with _lock:
+        _installed.remove(interceptor)
+        outer = _outer.pop(id(interceptor))
+        if _mine.get() is interceptor:
+            _mine.set(outer)
+        if _installed:
+            return
+        while _wrapped:
+            owner, name, original, wrapper = _wrapped.pop()
+            # Somebody who wrapped ours and is not done yet will put it back; it then passes everything on.
+            if owner.__dict__.get(name) is wrapper:
+                setattr(owner, name, original)
 
 
 @contextmanager
@@ -87,16 +107,25 @@ def direct() -> Iterator[None]:
         _direct.on = False
 
 
-def _wrap(library: Any, class_name: str, method: str, make: Callable[[Any, Any, Any], Callable[..., Any]]) -> None:
-    owner: type = getattr(library, class_name)
+def _wrap(owner: type, method: str, make: Callable[[_Send, _Send], Callable[..., Any]]) -> None:
     current = owner.__dict__[method]
     ours = [(original, wrapper) for place, name, original, wrapper in _wrapped if (place, name) == (owner, method)]
     if any(wrapper is current for _, wrapper in ours):
         return
     # Our calls skip what others have put between two wrappers of ours: one recorder is enough.
-    wrapper = make(library, current, ours[0][0] if ours else current)
+    wrapper = make(current, ours[0][0] if ours else current)
     _wrapped.append((owner, method, current, wrapper))
     setattr(owner, method, wrapper)
+
+
+def _start_method(below: Callable[..., Any], _network: object) -> Callable[..., Any]:
+    def start(thread: threading.Thread) -> Any:
+        mine = _chosen()
+        if mine is not None:
+            _begun[thread] = mine
+        return below(thread)
+
+    return start
 
 
 def _sync_method(library: Any, below: _Send, network: _Send) -> _Send:
@@ -110,7 +139,7 @@ def _sync_method(library: Any, below: _Send, network: _Send) -> _Send:
         request.stream = library.ByteStream(body)
         answer = interceptor.arrive(_call(request, place, body), place)
         if isinstance(answer, Reply):
-            return _response(library, answer, library.SyncByteStream, _Playback)
+            return response_of(library, answer, request, is_async=False)
         _lead_on(library, request, place)
         try:
             response = network(transport, request)
@@ -135,7 +164,7 @@ def _async_method(library: Any, below: _Send, network: _Send) -> _Send:
         request.stream = library.ByteStream(body)
         answer = interceptor.arrive(_call(request, place, body), place)
         if isinstance(answer, Reply):
-            return _response(library, answer, library.AsyncByteStream, _AsyncPlayback)
+            return response_of(library, answer, request, is_async=True)
         _lead_on(library, request, place)
         try:
             response = await network(transport, request)
@@ -202,84 +231,19 @@ class _AsyncTee:
             self._live.left()
 
 
-class Schedule:
-    """When a reply's chunks are due: lateness of one does not delay the next, nor does a slow reader."""
-
-    def __init__(self) -> None:
-        self._due = time.perf_counter()
-
-    def wait(self, delay_us: int) -> float:
-        """Seconds to wait for the next chunk, which comes so long after the one before; 0 if it is due."""
-        if not delay_us:
-            return 0.0
-        self._due += delay_us / 1_000_000
-        return max(0.0, self._due - time.perf_counter())
-
-
-class _Playback:
-    """A reply's chunks as a response stream; one that was cut breaks as the library says it."""
-
-    def __init__(self, reply: Reply, broken: Exception | None) -> None:
-        self._reply = reply
-        self._broken = broken
-
-    def __iter__(self) -> Iterator[bytes]:
-        schedule = Schedule()
-        for chunk in self._reply.chunks:
-            if wait := schedule.wait(chunk.delay_us):
-                time.sleep(wait)
-            yield chunk.data
-        if self._broken is not None:
-            raise self._broken
-
-
-class _AsyncPlayback:
-    """The same for async clients, of any event loop."""
-
-    def __init__(self, reply: Reply, broken: Exception | None) -> None:
-        self._reply = reply
-        self._broken = broken
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        schedule = Schedule()
-        for chunk in self._reply.chunks:
-            if wait := schedule.wait(chunk.delay_us):
-                import anyio
-
-                await anyio.sleep(wait)
-            yield chunk.data
-        if self._broken is not None:
-            raise self._broken
-
-
-def _response(library: Any, reply: Reply, base: type, playback: type[_Playback | _AsyncPlayback]) -> Any:
-    if len(reply.chunks) == 1 and not reply.chunks[0].delay_us and not reply.cut:
-        stream = library.ByteStream(reply.chunks[0].data)
-    else:
-        broken = library.RemoteProtocolError(_CUT) if reply.cut else None
-        stream = _playback_class(base, playback)(reply, broken)
-    return library.Response(
-        status_code=reply.status,
-        headers=[(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.headers],
-        stream=stream,
-        extensions={"http_version": b"HTTP/1.1"},
-    )
-
-
-_playbacks: dict[tuple[type, type], Any] = {}
-
-
-def _playback_class(base: type, playback: type[_Playback | _AsyncPlayback]) -> Any:
-    # Making a class costs more than answering.
-    if (base, playback) not in _playbacks:
-        _playbacks[base, playback] = type("Playback", (playback, base), {})
-    return _playbacks[base, playback]
+def _chosen() -> Interceptor | None:
+    for mine in (_mine.get(), _begun.get(threading.current_thread())):
+        if mine is not None and mine in _installed:
+            return mine
+    return _installed[-1] if _installed else None
 
 
 def _destination(request: Any) -> tuple[Interceptor | None, Place | None]:
     if not _installed or getattr(_direct, "on", False):
         return None, None
-    interceptor, url = _installed[-1], request.url
+    interceptor, url = _chosen(), request.url
+    if interceptor is None:
+        return None, None
     path = url.raw_path.decode("ascii").partition("?")[0]
     return interceptor, interceptor.hosts.locate(url.scheme, url.host, url.port, path)
 
