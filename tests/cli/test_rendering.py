@@ -2,7 +2,22 @@ from __future__ import annotations
 
 import pytest
 
-from tracer.cli.rendering import age, clean, count, cut, duration, glyph, money, one_line, status_word, width
+from tracer.cli.rendering import (
+    age,
+    clean,
+    count,
+    cut,
+    day,
+    duration,
+    glyph,
+    key_length,
+    money,
+    one_line,
+    status_word,
+    width,
+)
+
+NOVEMBER_US = 1_795_338_000_000_000
 
 
 @pytest.mark.parametrize(
@@ -41,7 +56,19 @@ def test_duration(microseconds: int | None, text: str) -> None:
     ("seconds", "text"), [(-5, "0s ago"), (59, "59s ago"), (60, "1m ago"), (7200, "2h ago"), (200_000, "2d ago")]
 )
 def test_age(seconds: int, text: str) -> None:
-    assert age(0, seconds * 1_000_000) == text
+    assert age(NOVEMBER_US, NOVEMBER_US + seconds * 1_000_000) == text
+
+
+def test_what_no_date_is_known_of_is_undated() -> None:
+    assert (age(3, NOVEMBER_US), day(3), day(NOVEMBER_US)) == ("undated", "undated", "2026-11-22")
+
+
+def test_keys_of_one_moment_are_shown_as_far_as_they_differ() -> None:
+    moment = "019c977420407000"
+    one, other = moment + "a1b2" + "0" * 12, moment + "a1c2" + "0" * 12
+    assert key_length([one, one]) == 16
+    assert key_length([one, other]) == 20
+    assert key_length([one, one[:-1] + "1"]) == 32
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "?"), (9999, "9999"), (12_345, "12.3k"), (2_500_000, "2.5M")])

@@ -65,7 +65,8 @@ def command(
 
 def _table(rows: list[InteractionRow], with_project: bool) -> list[str]:
     now = now_us()
-    cells = [_cells(row, now, with_project) for row in rows]
+    length = rendering.key_length(row.key for row in rows)
+    cells = [_cells(row, now, with_project, length) for row in rows]
     widths = {name: max(rendering.width(values[name]) for values in cells) for name in cells[0]}
     prompts = [rendering.one_line(row.prompt or row.answer) for row in rows]
     available = rendering.line_width()
@@ -82,10 +83,10 @@ def _table(rows: list[InteractionRow], with_project: bool) -> list[str]:
     return lines
 
 
-def _cells(row: InteractionRow, now: int, with_project: bool) -> dict[str, str]:
+def _cells(row: InteractionRow, now: int, with_project: bool, length: int) -> dict[str, str]:
     status = f"{rendering.glyph(row.status, row.state, ghost=row.ghost)} {rendering.status_word(row.status, row.state)}"
     cells = {
-        "key": row.key[: rendering.SHORT_KEY],
+        "key": row.key[:length],
         "age": rendering.age(row.started_at_us, now),
         "status": status,
         "model": rendering.one_line(row.agent or row.model or ""),

@@ -7,10 +7,14 @@ import re
 import shutil
 import sys
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 SHORT_KEY = 16
 """Hex digits of a key shown in lists: its time to a quarter of a microsecond."""
+_WHOLE_KEY = 32
+_DATED_FROM_US = 946_684_800_000_000
+"""2000-01-01: an earlier moment is the place in its file of a call that no date is known of."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _GLYPHS = {
@@ -121,9 +125,23 @@ def milliseconds(value: float | None) -> str:
 
 def age(at_us: int, now_us: int) -> str:
     """How long ago a moment was, in one unit."""
+    if at_us < _DATED_FROM_US:
+        return "undated"
     seconds = max(0, (now_us - at_us) // 1_000_000)
     unit, name = next(((unit, name) for unit, name in _UNITS if seconds >= unit), (1, "s"))
     return f"{seconds // unit}{name} ago"
+
+
+def day(at_us: int) -> str:
+    """The day of a moment, in UTC."""
+    return "undated" if at_us < _DATED_FROM_US else datetime.fromtimestamp(at_us / 1e6, tz=UTC).strftime("%Y-%m-%d")
+
+
+def key_length(keys: Iterable[str]) -> int:
+    """How much of each key names it among these; at least what names it among calls of other moments."""
+    known = set(keys)
+    lengths = range(SHORT_KEY, max(map(len, known), default=SHORT_KEY), 4)
+    return next((length for length in lengths if len({key[:length] for key in known}) == len(known)), _WHOLE_KEY)
 
 
 def count(value: int | None) -> str:

@@ -113,7 +113,14 @@ def _never_seen(one: NeverSeen) -> tuple[str, ...]:
     by = [*one.clients.most_common(3), *one.models.most_common(3)]
     who = ", ".join(f"{name} ({count})" for name, count in by)
     path = rendering.one_line(one.path)
-    return (path, one.kind, str(one.interactions), _day(one.first_us), _day(one.last_us), rendering.one_line(who))
+    return (
+        path,
+        one.kind,
+        str(one.interactions),
+        rendering.day(one.first_us),
+        rendering.day(one.last_us),
+        rendering.one_line(who),
+    )
 
 
 def _duration(microseconds: int | None) -> str:
@@ -122,7 +129,3 @@ def _duration(microseconds: int | None) -> str:
 
 def _moment(at_us: int) -> str:
     return datetime.fromtimestamp(at_us / 1e6, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _day(at_us: int) -> str:
-    return _moment(at_us)[:10]
