@@ -118,12 +118,18 @@ def test_a_large_picture_is_copied_at_most_twice(request_body: Any, response: An
     assert PICTURE["data"] in [content.data for content in contents]
 
 
-def test_a_stream_that_never_ends_takes_memory_in_proportion() -> None:
-    piece = b'data: {"event_type":"step.delta","index":0,"delta":{"type":"text","text":"x"}}\n\n'
-    body = piece * 60_000
+def peak_of(body: bytes) -> int:
     tracemalloc.start()
     record = folded(body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert (record.state, record.output_text) == ("truncated", "x" * 60_000)
-    assert peak < 12 * len(body)
+    assert (record.state, record.output_text) == ("truncated", "x" * 6_000)
+    return peak
+
+
+def test_a_stream_that_never_ends_takes_no_more_memory_than_one_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "MAX_EVENTS", 6_000)
+    piece = b'data: {"event_type":"step.delta","index":0,"delta":{"type":"text","text":"x"}}\n\n'
+    at_the_limit, far_beyond = peak_of(piece * 6_000), peak_of(piece * 60_000)
+    assert far_beyond < 1.2 * at_the_limit
+    assert far_beyond < 3 * len(piece) * 60_000
