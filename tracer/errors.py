@@ -5,7 +5,8 @@ TracerError                 one sentence: the culprit and the remedy; shown to t
 ├── MissingExtraError       a verb whose optional packages are not installed
 ├── WireError               bytes that are not what they claim to be, or past a limit
 ├── JournalError            a segment that can't be read or written
-├── StoreError              a database that can't be opened, is damaged, or is of another schema
+├── StoreError              a database that can't be opened, read or written
+│   └── UnusableStoreError  one that no waiting mends: damaged, another program's, of a newer schema
 ├── CassetteError           a cassette that can't be read or written
 ├── ScriptError             a mistake in an emulator script
 └── ReplayMiss              a request that no recording answers
@@ -39,7 +40,11 @@ class JournalError(TracerError):
 
 
 class StoreError(TracerError):
-    """A database that can't be opened, is damaged, or has another schema."""
+    """A database that can't be opened, read or written."""
+
+
+class UnusableStoreError(StoreError):
+    """A database that no waiting mends: damaged, another program's, of a newer schema."""
 
 
 class CassetteError(TracerError):

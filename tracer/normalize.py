@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from tracer import pricing
 from tracer.fold import milliseconds, rfc3339, understand
-from tracer.records.interaction import ExchangeSummary, Interaction, Timing
+from tracer.records.interaction import ExchangeSummary, Interaction, State, Timing
 from tracer.wire import routes
-from tracer.wire.exchange import Exchange
+from tracer.wire.exchange import Exchange, Outcome
 
 if TYPE_CHECKING:
     from tracer.pricing import Prices
@@ -45,10 +45,26 @@ def normalize(
         )
         record.expires_at = _expires_at(record, first.started_at_us, tier)
     except Exception as bug:
-        record = _bare(exchanges, first, f"could not be understood ({type(bug).__name__}: {bug}); its bytes are kept")
+        record = _bare(exchanges, first, not_understood(bug))
     record.key = key or first.key
     record.tags = dict(tags or {})
     return record
+
+
+def unread(
+    exchanges: Sequence[Exchange], *, key: str | None = None, tags: Mapping[str, str] | None = None, note: str
+) -> Interaction:
+    """The record of exchanges whose bodies nobody looks into; `note` says why."""
+    first = min(exchanges, key=lambda exchange: (exchange.started_at_us, exchange.key))
+    record = _bare(exchanges, first, note)
+    record.key = key or first.key
+    record.tags = dict(tags or {})
+    return record
+
+
+def not_understood(bug: Exception) -> str:
+    """The note about a mistake of ours."""
+    return f"could not be understood ({type(bug).__name__}: {bug}); its bytes are kept"
 
 
 def _expires_at(record: Interaction, started_at_us: int, tier: str | None) -> str | None:
@@ -65,11 +81,18 @@ def _bare(exchanges: Sequence[Exchange], first: Exchange, note: str) -> Interact
         project=first.project,
         run=first.run,
         account=first.account,
-        state="complete" if all(exchange.ended_at_us is not None for exchange in exchanges) else "in_flight",
+        state=_state(exchanges),
         timing=Timing(started_at=rfc3339(first.started_at_us)),
         exchanges=[_summary(exchange) for exchange in sorted(exchanges, key=lambda one: (one.started_at_us, one.key))],
         notes=[note],
     )
+
+
+def _state(exchanges: Sequence[Exchange]) -> State:
+    last = max(exchanges, key=lambda exchange: (exchange.started_at_us, exchange.key))
+    if any(exchange.outcome is Outcome.OPEN for exchange in exchanges):
+        return "in_flight"
+    return "interrupted" if last.outcome is Outcome.INTERRUPTED else "complete"
 
 
 def _summary(exchange: Exchange) -> ExchangeSummary:

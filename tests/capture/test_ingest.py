@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -13,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from tracer import identity
+from tracer import normalize as normalizing
+from tracer.capture import patience
 from tracer.capture.child import Destination, IngesterProcess
 from tracer.capture.entries import RunEnded, RunStarted
 from tracer.capture.ingest import Ingester, open_writer, recover
@@ -207,6 +211,9 @@ def test_an_exchange_that_cannot_be_stored_keeps_nobody_else_out_and_stays_in_th
                 raise KeyError("bug")
             super().apply(exchanges)
 
+        def apply_unread(self, exchange: Exchange, note: str) -> None:
+            raise KeyError("bug")
+
     journal(folder, [*frames(PLAIN), *frames(STREAM)]).close()
     with Buggy(db) as writer:
         recover(writer, folder)
@@ -215,6 +222,64 @@ def test_an_exchange_that_cannot_be_stored_keeps_nobody_else_out_and_stays_in_th
         assert recover(writer, folder).exchanges == 2
     assert stored(db).keys() == {PLAIN.key, STREAM.key}
     assert set_names(folder) == []
+
+
+def test_an_exchange_that_cannot_be_read_is_kept_raw_with_a_note(
+    db: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = identity.read
+
+    def buggy(exchange: Exchange) -> Any:
+        if exchange.key == PLAIN.key and exchange.response_body:
+            raise KeyError("bug")
+        return real(exchange)
+
+    journal(folder, [*frames(PLAIN), *frames(STREAM)]).close()
+    with monkeypatch.context() as patched, Writer(db) as writer:
+        patched.setattr("tracer.store.exchanges.Exchanges.upsert.__defaults__", (buggy,))
+        assert recover(writer, folder).exchanges == 2
+    assert stored(db) == {PLAIN.key: PLAIN, STREAM.key: STREAM}
+    with Reader(db) as reader:
+        record = reader.record(PLAIN.key)
+    assert (record["state"], record["output"]) == ("complete", [])
+    assert record["notes"] == ["could not be understood (KeyError: 'bug'); its bytes are kept"]
+    assert set_names(folder) == []
+    with open_writer(db, tier=None, prices=None) as writer:
+        assert writer.reindex().changed == {(PLAIN.project or "", PLAIN.key)}
+    with Reader(db) as reader:
+        assert reader.record(PLAIN.key)["notes"] == []
+
+
+def test_work_without_an_end_is_ended(db: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+
+    understand = normalizing.understand
+
+    def endless(exchanges: Sequence[Exchange]) -> Any:
+        if exchanges[0].key == STREAM.key:
+            looks.append(exchanges[0].outcome)
+            while True:
+                pass
+        return understand(exchanges)
+
+    monkeypatch.setattr(patience, "SECONDS", 0.05)
+    monkeypatch.setattr(normalizing, "understand", endless)
+    living = journal(folder, list(frames(STREAM))[:-1])
+    tail = SetTail(folder, living.name)
+    with Writer(db) as writer:
+        ingester = Ingester(writer)
+        for frame in [*frames(PLAIN)]:
+            ingester._running_at = 0.0
+            living.append(frame)
+            ingester.follow(tail)
+        living.append(list(frames(STREAM))[-1])
+        living.close()
+        ingester.follow(tail)
+    # While it runs it is looked at once, not at every step.
+    assert looks == [Outcome.OPEN, STREAM.outcome]
+    assert stored(db)[STREAM.key] == STREAM
+    with Reader(db) as reader:
+        assert "TimeoutError: it took more than 0.05 s" in reader.record(STREAM.key)["notes"][0]
 
 
 def start(db: Path, folder: Path, name: str, said: list[str]) -> IngesterProcess:
@@ -277,6 +342,45 @@ def test_a_child_that_can_never_work_is_not_started_again(db: Path, folder: Path
     child.end()
     assert child.outcome() is False
     assert len(segments(folder, living.name)) == 1
+
+
+def test_a_child_that_dies_now_and_then_is_started_for_ever_and_one_that_dies_at_once_is_not(
+    db: Path, folder: Path
+) -> None:
+    said: list[str] = []
+    living = journal(folder, frames(PLAIN))
+    child = start(db, folder, living.name, said)
+    for _ in range(6):
+        for place in range(len(child._starts)):
+            child._starts[place] -= 3600
+        child._process.kill()
+        child._process.wait()
+        child.check()
+    assert said == []
+    for _ in range(4):
+        child._process.kill()
+        child._process.wait()
+        child.check()
+    assert len(said) == 1
+    living.close()
+    child.end()
+
+
+def test_a_locked_database_is_waited_for_from_the_start(db: Path, folder: Path) -> None:
+    said: list[str] = []
+    open_writer(db, tier=None, prices=None).close()
+    lock = sqlite3.connect(db, isolation_level=None)
+    lock.execute("PRAGMA locking_mode = EXCLUSIVE")
+    lock.execute("BEGIN IMMEDIATE")
+    living = journal(folder, frames(PLAIN))
+    living.close()
+    child = start(db, folder, living.name, said)
+    child.end()
+    assert child.outcome() is None
+    lock.close()
+    assert eventually(lambda: child.outcome() is not None)
+    assert child.outcome() is True
+    assert stored(db) == {PLAIN.key: PLAIN}
 
 
 def test_the_module_says_how_it_is_used() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tracer.errors import StoreError
+from tracer.errors import StoreError, UnusableStoreError
 from tracer.records.interaction import Interaction
 from tracer.store.reader import Reader
 from tracer.store.writer import Normalize, Writer
@@ -379,3 +379,28 @@ def test_runs_are_kept(database: Path, normalize: Normalize) -> None:
             3,
         )
         assert reader.runs("other") == []
+
+
+def test_a_deleted_or_replaced_file_is_noticed_and_made_again(database: Path, normalize: Normalize) -> None:
+    said: list[str] = []
+    with Writer(database, normalize=normalize, report=said.append) as writer:
+        writer.begin_run("r", "p", START_US, ["app"], {})
+        writer.apply([turn(1)])
+        for path in database.parent.glob(f"{database.name}*"):
+            path.unlink()
+        writer.apply([turn(2)])
+        writer.apply([turn(3)])
+        writer.end_run("r", START_US + 1, 0)
+    assert len(said) == 1
+    assert "was deleted or replaced" in said[0]
+    with Writer(database, normalize=normalize) as writer:
+        assert writer.records() == 2
+        assert writer._connection.execute("SELECT run, exit_code FROM run").fetchall() == [("r", 0)]
+
+
+def test_a_damaged_file_is_told_from_one_that_is_busy(database: Path, normalize: Normalize) -> None:
+    Writer(database, normalize=normalize).close()
+    whole = database.read_bytes()
+    database.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with pytest.raises(UnusableStoreError, match="move it away"), Writer(database, normalize=normalize) as writer:
+        writer.apply([turn(1)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ CANNOT_WORK = 3
 """Exit code of an ingester that says: starting it again is no use."""
 
 _STARTS = 4
+_STARTS_WITHIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class IngesterProcess:
         self._destination = destination
         self._own = own
         self._report = report
-        self._starts = 0
+        self._starts: deque[float] = deque(maxlen=_STARTS)
         self._given_up = False
         self._ending = False
         self._process = self._start()
@@ -44,7 +47,7 @@ class IngesterProcess:
         code = self._process.poll()
         if code is None or self._given_up:
             return
-        if code == CANNOT_WORK or self._starts >= _STARTS:
+        if code == CANNOT_WORK or self._dies_at_once():
             self._given_up = True
             self._report(
                 f"the ingester ended with exit code {code}: traffic goes on, its records wait in the journal "
@@ -71,12 +74,16 @@ class IngesterProcess:
         self.check()
         return False if self._given_up else None
 
+    def _dies_at_once(self) -> bool:
+        # One that dies now and then on a machine short of memory is started for ever.
+        return len(self._starts) == _STARTS and time.monotonic() - self._starts[0] < _STARTS_WITHIN_SECONDS
+
     def _end_input(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._starts += 1
+        self._starts.append(time.monotonic())
         target = self._destination
         # -P: a file of the user's in the working folder must not stand in for one of our modules.
         command = [sys.executable, "-P", "-m", "tracer.capture.ingest", "--db", str(target.db)]

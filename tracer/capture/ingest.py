@@ -19,16 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tracer.capture import patience
 from tracer.capture.child import CANNOT_WORK
 from tracer.capture.entries import RunEnded, RunStarted
 from tracer.capture.segments import SegmentSet, owner, set_names
 from tracer.capture.syncing import sync_file
 from tracer.capture.tail import SetTail
-from tracer.errors import JournalError, StoreError, TracerError
-from tracer.normalize import normalize
+from tracer.errors import JournalError, StoreError, TracerError, UnusableStoreError
+from tracer.normalize import normalize, not_understood
 from tracer.pricing import load_prices
 from tracer.store.writer import Writer
-from tracer.wire.exchange import Exchange
+from tracer.wire.exchange import Exchange, Outcome
 
 _BATCH = 50
 _POLL_SECONDS = 0.05
@@ -65,6 +66,7 @@ class Ingester:
         self._running_at = 0.0
         self._complained = False
         self._refused = 0
+        self._slow: set[str] = set()
         self.exchanges = 0
         """How many exchanges were stored to their end."""
 
@@ -77,7 +79,7 @@ class Ingester:
             self._store(news.finished)
         now = time.monotonic()
         if now - self._running_at >= _RUNNING_SECONDS:
-            grown = tail.changed()
+            grown = [exchange for exchange in tail.changed() if exchange.key not in self._slow]
             self._apply(grown)
             if grown:
                 self._running_at = now
@@ -106,6 +108,10 @@ class Ingester:
             self._make_safe()
             owned.delete()
 
+    def abandon(self, tail: SetTail) -> None:
+        """Store what is known of a set that is gone: deleted, or stored to its end by somebody else."""
+        self._store(tail.interrupted())
+
     def _make_safe(self) -> None:
         for path in self._sync:
             sync_file(path)
@@ -128,21 +134,47 @@ class Ingester:
         for start in range(0, len(exchanges), _BATCH):
             batch = exchanges[start : start + _BATCH]
             try:
-                self._repeatedly(functools.partial(self._writer.apply, batch))
+                self._repeatedly(functools.partial(self._write, batch))
             except StoreError:
                 raise
-            except Exception:
+            except Exception as bug:
                 if len(batch) > 1:
                     for exchange in batch:
                         self._apply([exchange])
                 else:
-                    self._refused += 1
-                    _log.exception("exchange %s could not be stored: it stays in the journal", batch[0].key)
+                    self._apply_unread(batch[0], bug)
+
+    def _write(self, batch: Sequence[Exchange]) -> None:
+        with patience.at_most(patience.SECONDS) as expired:
+            try:
+                self._writer.apply(batch)
+            finally:
+                if expired:
+                    # One of them costs too much to be looked at four times a second; it is looked at when it has ended.
+                    self._slow.update(exchange.key for exchange in batch if exchange.outcome is Outcome.OPEN)
+
+    def _apply_unread(self, exchange: Exchange, bug: Exception) -> None:
+        try:
+            self._repeatedly(functools.partial(self._writer.apply_unread, exchange, not_understood(bug)))
+        except StoreError:
+            raise
+        except Exception as error:
+            self._refused += 1
+            _log.warning(
+                "exchange %s could not be stored (%s: %s): it stays in the journal",
+                exchange.key, type(error).__name__, error,
+            )  # fmt: skip
 
     def _repeatedly(self, write: Callable[[], None]) -> None:
         while True:
             try:
-                return write()
+                write()
+                if self._complained:
+                    self._complained = False
+                    _log.warning("the database can be written again")
+                return
+            except UnusableStoreError:
+                raise
             except StoreError as error:
                 if not self._complained:
                     self._complained = True
@@ -206,6 +238,8 @@ def _serve(ingester: Ingester, folder: Path, own: str, parent: _Parent) -> None:
     owned = _take_over_patiently(folder, own)
     if owned is not None:
         ingester.finish(owned, tail)
+    else:
+        ingester.abandon(tail)
 
 
 def _take_over_patiently(folder: Path, own: str) -> SegmentSet | None:
@@ -255,27 +289,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.nice(15)
     parent = _Parent()
     try:
-        writer = open_writer(options.db, tier=options.tier, prices=options.prices)
-    except TracerError as error:
-        _log.error("%s", error)
-        return CANNOT_WORK
-    try:
-        with writer:
+        with _opened(options, parent) as writer:
             log = options.db.with_name(f"{options.db.name}-wal")
             sync = (log, options.db) if options.power_safe else ()
             _serve(
                 Ingester(writer, try_again=parent.worth_waiting_for, sync=sync), options.journal, options.own, parent
             )
+    except StoreError as error:
+        _log.error("%s", error)
+        return CANNOT_WORK if isinstance(error, UnusableStoreError) else 1
     except TracerError as error:
         _log.error("%s", error)
-        return 1
+        return CANNOT_WORK
     return 0
+
+
+def _opened(options: argparse.Namespace, parent: _Parent) -> Writer:
+    complained = False
+    while True:
+        try:
+            return open_writer(options.db, tier=options.tier, prices=options.prices)
+        except UnusableStoreError:
+            raise
+        except StoreError as error:
+            if not complained:
+                _log.warning("%s; what crosses meanwhile waits in the journal", error)
+            complained = True
+            if not parent.worth_waiting_for():
+                raise
 
 
 def open_writer(db: Path, *, tier: Literal["free", "paid"] | None, prices: Path | None) -> Writer:
     """A writer whose records know the project's tier and prices. Raises TracerError if either can't be read."""
     table = load_prices(prices) if prices else None
-    return Writer(db, normalize=functools.partial(normalize, tier=tier, prices=table))
+    made = functools.partial(normalize, tier=tier, prices=table)
+    return Writer(db, normalize=made, report=lambda sentence: _log.warning("%s", sentence))
 
 
 if __name__ == "__main__":

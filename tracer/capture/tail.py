@@ -39,7 +39,12 @@ class SetTail:
             if reader is None:
                 reader = self._readers[path] = JournalReader(path)
             news = News()
-            for entry in reader.read():
+            try:
+                entries = reader.read()
+            except FileNotFoundError:
+                # Deleted by somebody since it was listed; its writer notices.
+                continue
+            for entry in entries:
                 self._take(entry, path, news)
             if news.runs or news.finished or self._changed:
                 yield news

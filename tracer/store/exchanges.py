@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,9 @@ class Exchanges:
         self._recent: dict[tuple[str, str], Exchange] = {}
         self._recent_bytes = 0
 
-    def upsert(self, exchanges: Iterable[Exchange]) -> list[Change]:
+    def upsert(
+        self, exchanges: Iterable[Exchange], read: Callable[[Exchange], Facts | None] = identity.read
+    ) -> list[Change]:
         """Write those that are new or further than what is stored; returns them, each key once."""
         latest: dict[tuple[str, str], Exchange] = {}
         for exchange in exchanges:
@@ -64,9 +66,9 @@ class Exchanges:
             known = latest.get(name)
             if known is None or _progress(exchange) > _progress(known):
                 latest[name] = exchange
-        return [change for exchange in latest.values() if (change := self._upsert(exchange))]
+        return [change for exchange in latest.values() if (change := self._upsert(exchange, read))]
 
-    def _upsert(self, exchange: Exchange) -> Change | None:
+    def _upsert(self, exchange: Exchange, read: Callable[[Exchange], Facts | None]) -> Change | None:
         stored = self._connection.execute(
             f"SELECT seq, outcome, status, response_size, request_size, operation, {_FACTS} FROM exchange"
             " WHERE project = ? AND key = ?",
@@ -74,7 +76,7 @@ class Exchanges:
         ).fetchone()
         if stored and _progress(exchange) <= _rank(Outcome(stored[1]), *stored[2:5]):
             return None
-        facts = identity.read(exchange)
+        facts = read(exchange)
         columns = self._columns(exchange, facts)
         seq = self._write(stored[0] if stored else None, columns)
         self._keep_bodies(seq, exchange, is_new=stored is None)

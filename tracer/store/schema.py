@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracer.errors import StoreError
+from tracer.errors import StoreError, UnusableStoreError
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -206,9 +206,11 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if application != APPLICATION_ID and (
         version or application or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     ):
-        raise StoreError(f"{str(path)!r} is another program's SQLite file: name a new file with --db or TRACER_DB")
+        raise UnusableStoreError(
+            f"{str(path)!r} is another program's SQLite file: name a new file with --db or TRACER_DB"
+        )
     if version > VERSION:
-        raise StoreError(
+        raise UnusableStoreError(
             f"the database {str(path)!r} has schema {version}, this tracer knows {VERSION}: update interactions-tracer"
         )
     return version
@@ -240,7 +242,7 @@ def _clear_errors(path: Path) -> Iterator[None]:
             reason = f"{error}; check that you may read and write it and its folder"
         raise StoreError(f"the database {str(path)!r} can't be opened: {reason}") from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(
+        raise UnusableStoreError(
             f"{str(path)!r} is no SQLite file or is damaged ({error}): move it away or name another with --db"
         ) from error
     except OSError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tracer.errors import StoreError
+from tracer import identity
+from tracer.errors import StoreError, UnusableStoreError
+from tracer.identity import Facts
 from tracer.store.bodies import Codec
 from tracer.store.exchanges import Change, Exchanges
 from tracer.store.schema import open_for_writing, transaction
@@ -19,6 +23,10 @@ from tracer.wire.exchange import Exchange
 __all__ = ["Again", "Normalize", "Writer"]
 
 _BATCH = 50
+_BEGIN_RUN = (
+    "INSERT INTO run(run, project, started_at_us, command, tags) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT(run) DO UPDATE SET tags = excluded.tags"
+)
 
 
 class Writer:
@@ -28,12 +36,16 @@ class Writer:
     opened, and for a write that fails; then nothing of that call is stored.
     """
 
-    def __init__(self, path: Path, *, normalize: Normalize | None = None) -> None:
+    def __init__(
+        self, path: Path, *, normalize: Normalize | None = None, report: Callable[[str], None] = lambda sentence: None
+    ) -> None:
+        """`report` is told if the file is deleted or replaced meanwhile; then a new one is made, with the open runs."""
         self._path = path
-        self._connection = open_for_writing(path)
-        self._exchanges = Exchanges(self._connection)
+        self._report = report
+        self._runs: dict[str, tuple[Any, ...]] = {}
         self._codec = Codec()
         self._normalize = normalize or _default_normalize()
+        self._open()
 
     def __enter__(self) -> Self:
         return self
@@ -52,18 +64,17 @@ class Writer:
     ) -> None:
         """A run started; saying it again changes nothing but the tags."""
         values = (run, project, started_at_us, json.dumps(list(command)), json.dumps(dict(tags)))
-        self._run(
-            "INSERT INTO run(run, project, started_at_us, command, tags) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT(run) DO UPDATE SET tags = excluded.tags",
-            values,
-        )
+        self._run(_BEGIN_RUN, values)
+        self._runs[run] = values
 
     def end_run(self, run: str, ended_at_us: int, exit_code: int | None) -> None:
         """A run ended; `exit_code` is its child's, or None for a proxy without one."""
         self._run("UPDATE run SET ended_at_us = ?, exit_code = ? WHERE run = ?", (ended_at_us, exit_code, run))
+        self._runs.pop(run, None)
 
     def _run(self, statement: str, values: tuple[Any, ...]) -> None:
         try:
+            self._stay_in_place()
             with transaction(self._connection):
                 self._connection.execute(statement, values)
         except sqlite3.Error as error:
@@ -74,17 +85,27 @@ class Writer:
 
         What is stored afterwards depends on the set of exchanges alone, not on their order or on repetition.
         """
+        self._change(lambda: self._apply(self._exchanges.upsert(exchanges), self._normalize))
+
+    def apply_unread(self, exchange: Exchange, note: str) -> None:
+        """Store an exchange whose record can't be made: its bytes, and a record of what is known without them."""
+        from tracer.normalize import unread
+
+        bare = functools.partial(unread, note=note)
+        self._change(lambda: self._apply(self._exchanges.upsert([exchange], _read_without_bodies), bare))
+
+    def _change(self, change: Callable[[], None]) -> None:
         try:
+            self._stay_in_place()
             with transaction(self._connection):
-                self._apply(exchanges)
+                change()
         except BaseException as error:
             self._exchanges.forget()
             if isinstance(error, sqlite3.Error):
                 raise self._failure(error) from error
             raise
 
-    def _apply(self, exchanges: Sequence[Exchange]) -> None:
-        changes = self._exchanges.upsert(exchanges)
+    def _apply(self, changes: Sequence[Change], normalize: Normalize) -> None:
         if not changes:
             return
         rev = self._next_rev()
@@ -92,7 +113,7 @@ class Writer:
         for change in changes:
             by_project.setdefault(change.exchange.project or "", []).append(change)
         for project, some in by_project.items():
-            Update(self._connection, self._exchanges, self._codec, self._normalize, project, rev).run(some)
+            Update(self._connection, self._exchanges, self._codec, normalize, project, rev).run(some)
 
     def reindex(self, *, dry_run: bool = False, reached: Callable[[int], None] = lambda done: None) -> Again:
         """Derive every record from its stored exchanges again, in batches; says what differed.
@@ -143,12 +164,46 @@ class Writer:
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
+    def _open(self) -> None:
+        self._connection = open_for_writing(self._path)
+        self._exchanges = Exchanges(self._connection)
+        self._place = _place(self._path)
+
+    def _stay_in_place(self) -> None:
+        # SQLite would go on writing to a deleted file, where nobody finds it.
+        if _place(self._path) == self._place:
+            return
+        # Closing first: the last connection to a file removes the log by its name.
+        self._connection.close()
+        self._open()
+        self._report(f"the database {str(self._path)!r} was deleted or replaced: what it held before is gone")
+        for values in self._runs.values():
+            with transaction(self._connection):
+                self._connection.execute(_BEGIN_RUN, values)
+
     def _next_rev(self) -> int:
         row = self._connection.execute("UPDATE counter SET value = value + 1 WHERE name = 'rev' RETURNING value")
         return int(row.fetchone()[0])
 
     def _failure(self, error: sqlite3.Error) -> StoreError:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return UnusableStoreError(
+                f"the database {str(self._path)!r} is damaged ({error}): move it away, then `tracer recover` "
+                "brings what is in the journal into a new one"
+            )
         return StoreError(f"writing to the database {str(self._path)!r} failed: {error}; nothing of it was stored")
+
+
+def _read_without_bodies(exchange: Exchange) -> Facts | None:
+    return identity.read(dataclasses.replace(exchange, request_body=b"", response_body=b""))
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_size else None
 
 
 def _default_normalize() -> Normalize:
