@@ -114,7 +114,7 @@ class CaptureSession:
         self._journal.close()
         self._ingester.end()
         deadline = time.monotonic() + seconds
-        while (outcome := self._ingester.outcome()) is None:
+        while (outcome := self._outcome()) is None:
             if hurry.is_set() or time.monotonic() > deadline:
                 self._report(
                     f"not everything is in the database yet: the rest follows from {str(self._destination.journal)!r}"
@@ -122,6 +122,10 @@ class CaptureSession:
                 return False
             await asyncio.sleep(_POLL_SECONDS)
         return outcome
+
+    def _outcome(self) -> bool | None:
+        outcomes = [each.outcome() for each in (*self._former, self._ingester)]
+        return None if None in outcomes else all(outcomes)
 
 
 class ForwardClock:
