@@ -6,6 +6,8 @@ import functools
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from tracer.cassettes.scalars import with_plain_scalars
+
 
 class Source(Protocol):
     """A text file, as far as the parser needs it."""
@@ -72,7 +74,7 @@ def _loader_class() -> Any:
     try:
         from yaml._yaml import CParser
     except ImportError:
-        return yaml.SafeLoader
+        return with_plain_scalars(yaml.SafeLoader)
 
     class Loader(Composer, CParser, SafeConstructor, Resolver):
         """libyaml's events, but nodes of one element at a time: its own composer takes whole documents."""
@@ -83,4 +85,4 @@ def _loader_class() -> Any:
             SafeConstructor.__init__(self)
             Resolver.__init__(self)
 
-    return Loader
+    return with_plain_scalars(Loader)

@@ -6,14 +6,13 @@ the epoch, and always after the one before it in the file; keys come from the co
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tracer.cassettes.bodies import message_body
 from tracer.cassettes.elements import STREAMED, Source, read_elements
 from tracer.errors import CassetteError, WireError
 from tracer.wire.decoding import BodyDecoder
@@ -117,16 +116,17 @@ def undated(
 def _from_vcr(item: Mapping[str, Any]) -> Exchange:
     request = _mapping(item.get("request"))
     response = _mapping(item.get("response"))
-    status = _mapping(response.get("status")).get("code")
+    told = response.get("status")
+    status = told.get("code") if isinstance(told, dict) else told
     headers = _headers(response.get("headers"))
     return undated(
         str(request.get("method") or "GET"),
         _uri(str(request.get("uri") or "")),
-        request=_bytes(_body(request)),
+        request=_message_body(request),
         request_headers=_headers(request.get("headers")),
-        status=status if isinstance(status, int) else None,
+        status=status if isinstance(status, int) and status >= 100 else None,
         headers=headers,
-        body=_decoded(_bytes(_body(response)), headers),
+        body=_decoded(_message_body(response), headers),
     )
 
 
@@ -137,18 +137,12 @@ def _from_httpmock(document: Mapping[str, Any]) -> Exchange:
         str(when.get("method") or "GET"),
         _uri(str(when.get("path") or "")),
         query=_named_values(when.get("query_param")),
-        request=_bytes(when.get("body")),
+        request=_message_body(when),
         request_headers=_named_values(when.get("header")),
         status=status if isinstance(status, int) else None,
         headers=_named_values(then.get("header")),
-        body=_bytes(then.get("body")),
+        body=_message_body(then),
     )
-
-
-def _body(message: Mapping[str, Any]) -> Any:
-    # pydantic-ai's suites keep JSON as YAML in a field of its own.
-    body = message.get("body")
-    return message.get("parsed_body") if body is None else body
 
 
 def _uri(text: str) -> str:
@@ -182,18 +176,11 @@ def _text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else "" if value is None else str(value)
 
 
-def _bytes(body: Any) -> bytes:
-    # vcrpy: a string, bytes, or {string: ...} and older {base64_string: ...}; by hand also plain YAML for JSON.
-    if isinstance(body, dict) and "base64_string" in body:
-        try:
-            return base64.b64decode(_text(body["base64_string"]))
-        except ValueError:
-            return b""
-    if isinstance(body, dict) and "string" in body:
-        body = body["string"]
-    if isinstance(body, dict | list):
-        return json.dumps(body, ensure_ascii=False, default=str).encode("utf-8", "replace")
-    return body if isinstance(body, bytes) else _text(body).encode("utf-8", "replace")
+def _message_body(message: Mapping[str, Any]) -> bytes:
+    try:
+        return message_body(message)
+    except ValueError:
+        return b""
 
 
 def _decoded(body: bytes, headers: Headers) -> bytes:

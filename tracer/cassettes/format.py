@@ -28,7 +28,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from tracer.cassettes.bodies import message_body
 from tracer.cassettes.literal import Row, serialize
+from tracer.cassettes.scalars import document_loader
 from tracer.dialects import detect
 from tracer.errors import CassetteError, WireError
 from tracer.player.matching import is_foreign
@@ -111,6 +113,9 @@ def read(text: str, name: str = "the cassette") -> tuple[list[Exchange], dict[st
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _damaged(name, f"recording {number + 1} is incomplete ({error!r})") from error
     stored = data.get("metadata") or {}
+    if any("recorded_at" in interaction for interaction in data["interactions"]):
+        # cassetter sorts by address, and says when each was recorded.
+        exchanges.sort(key=lambda exchange: exchange.started_at_us)
     return exchanges, {key: value for key, value in stored.items() if key != "tracer"}
 
 
@@ -195,12 +200,8 @@ def _parse(text: str, name: str) -> Mapping[str, Any]:
     import yaml
 
     try:
-        loader: Any = yaml.CSafeLoader
-    except AttributeError:
-        loader = yaml.SafeLoader
-    try:
-        data = yaml.load(text, Loader=loader)  # noqa: S506
-    except (yaml.YAMLError, ValueError) as error:
+        data = yaml.load(text, Loader=document_loader())  # noqa: S506
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _damaged(name, " ".join(str(error).split())) from error
     if not isinstance(data, dict) or not isinstance(data.get("interactions"), list):
         raise _damaged(name, "it has no list of interactions")
@@ -242,11 +243,12 @@ def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str
     request, response = interaction["request"], interaction["response"]
     address = urlsplit(request["uri"])
     response_headers = _headers(response.get("headers") or {})
-    body = _decoded(_bytes(response["body"]["string"]), response_headers)
-    request_body = _bytes(request.get("body"))
+    body = _decoded(message_body(response), response_headers)
+    request_body = message_body(request)
     key = response.get("tracer")
     facts: Mapping[str, Any] = measured.get(key) or {}
-    started = _microseconds(facts["started_at"]) if "started_at" in facts else number
+    told = facts.get("started_at", interaction.get("recorded_at"))
+    started = number if told is None else _microseconds(told)
     whole = facts.get("body_hash") in (None, body_hash(body))
     chunks = tuple(Chunk(*chunk) for chunk in facts.get("chunks", ())) if whole else ()
     return Exchange(
@@ -259,7 +261,7 @@ def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str
         request_headers=_headers(request.get("headers") or {}),
         request_body=request_body,
         request_size=facts.get("request_size", len(request_body)),
-        status=int(response["status"]["code"]),
+        status=int(status["code"] if isinstance(status := response["status"], dict) else status),
         response_headers=response_headers,
         headers_at_us=facts.get("headers_us", 0),
         response_body=body,
@@ -270,12 +272,6 @@ def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str
         error=facts.get("error"),
         notes=(*facts.get("notes", ()), *(() if whole else (_EDITED,))),
     )
-
-
-def _bytes(value: str | bytes | None) -> bytes:
-    if value is None:
-        return b""
-    return value if isinstance(value, bytes) else value.encode("utf-8")
 
 
 def _decoded(body: bytes, headers: Headers) -> bytes:
