@@ -258,7 +258,8 @@ def test_files(same, tmp_path):
 
 def test_gather(same):
     async def ask():
-        made = client.aio.interactions
+        mine = genai.Client()  # of its own: connections belong to an event loop
+        made = mine.aio.interactions
         prompts = [f"Tell me about number {n}." for n in range(5)]
         return await asyncio.gather(*(made.create(model=MODEL, input=prompt) for prompt in prompts))
 
@@ -268,7 +269,8 @@ def test_gather(same):
 
 def test_async_stream_and_chain(same):
     async def ask():
-        made = client.aio.interactions
+        mine = genai.Client()  # of its own: connections belong to an event loop
+        made = mine.aio.interactions
         events = [event async for event in await made.create(model=MODEL, input="My name is Finn.", stream=True)]
         then = await made.create(model=MODEL, input="What's my name?", previous_interaction_id=events[0].interaction.id)
         return [events, then]
