@@ -17,6 +17,7 @@ from tracer.events import Json, JsonObject
 from tracer.fold import failure, schema, tokens, turn, unknown
 from tracer.fold.caller import client
 from tracer.fold.reading import Reading, Sighting, is_terminal, read
+from tracer.fold.readings import Readings
 from tracer.fold.timing import milliseconds, rfc3339, timing
 from tracer.fold.turn import Hop as _Hop
 from tracer.records.interaction import (
@@ -33,7 +34,7 @@ from tracer.records.steps import Step, read_step
 from tracer.wire.exchange import Exchange, Outcome
 from tracer.wire.routes import is_service_host
 
-__all__ = ["Folded", "fold", "milliseconds", "rfc3339", "understand"]
+__all__ = ["Folded", "Readings", "fold", "milliseconds", "rfc3339", "understand"]
 
 _MODEL_TEXT = "model_output"
 
@@ -52,10 +53,10 @@ def fold(exchanges: Sequence[Exchange]) -> Interaction:
     return understand(exchanges).record
 
 
-def understand(exchanges: Sequence[Exchange]) -> Folded:
-    """`fold`, with what pricing needs."""
+def understand(exchanges: Sequence[Exchange], known: Readings | None = None) -> Folded:
+    """`fold`, with what pricing needs; `known` remembers what was read of these exchanges before."""
     ordered = sorted(_each_once(exchanges), key=lambda exchange: (exchange.started_at_us, exchange.key))
-    readings = [read(exchange) for exchange in ordered]
+    readings = [known.read(exchange) if known else read(exchange) for exchange in ordered]
     hops = turn.arrange(readings)
     sightings = [hop.sightings() for hop in hops]
     dialect = _dialect(readings)

@@ -5,17 +5,43 @@ Works on plain objects: a stream may have thousands of deltas, so nothing is val
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tracer.dialects.outputs import parse_arguments
 from tracer.dialects.words import CALL_AND_RESULT_STEPS, MEDIA
-from tracer.events import Json, JsonObject
+from tracer.events import InteractionEnded, Json, JsonObject, StepDelta, StepStarted, StepStopped
+from tracer.fold.pace import Timed
 
 _FILE_STARTS = (
     *("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk0", "SUkq", "TU0AKg"),  # PNG, JPEG, GIF, WebP and WAV, BMP, TIFF
     *("JVBERi0", "SUQz", "T2dnUw", "GkXfo", "ZkxhQ"),  # PDF, MP3, Ogg, WebM, FLAC
 )
 """How the base64 of media files begins."""
+
+
+class Assembled:
+    """What the events of one stream make. Those that it was shown before are not looked at again."""
+
+    def __init__(self) -> None:
+        self._assembly = Assembly()
+        self._closing: list[JsonObject] = []
+        self._taken = 0
+
+    def after(self, events: Sequence[Timed]) -> tuple[list[JsonObject], list[JsonObject]]:
+        """What the parts make, and the list that the last event brought, if it did. `events` are all so far."""
+        for timed in events[self._taken :] if self._taken else events:
+            event = timed.event
+            if type(event) is StepDelta:
+                self._assembly.delta(event.index, event.delta)
+            elif isinstance(event, StepStarted):
+                self._assembly.start(event.index, event.step)
+            elif isinstance(event, StepStopped):
+                used = event.extra.get("step_usage")
+                self._assembly.stop(event.index, used if isinstance(used, dict) else None)
+            elif isinstance(event, InteractionEnded) and event.steps:
+                self._closing = event.steps
+        self._taken = len(events)
+        return self._assembly.steps(), self._closing
 
 
 class Assembly:
@@ -67,9 +93,9 @@ class Assembly:
 
 
 class _Part:
-    """A step under construction; pieces of the open content are joined when another one opens or the part ends."""
+    """A step under construction; pieces of the open content are joined when another one opens or somebody looks."""
 
-    __slots__ = ("_continued", "_field", "_open", "arguments", "pieces", "step")
+    __slots__ = ("_continued", "_field", "_latest", "_open", "arguments", "pieces", "step")
 
     def __init__(self, step: JsonObject) -> None:
         self.step = dict(step)
@@ -77,6 +103,7 @@ class _Part:
         self._open: JsonObject | None = None
         self._field = "text"
         self._continued = False
+        self._latest: str | None = None
         self.pieces: list[str] = []
         # What grows is our own; the event keeps what it brought.
         if isinstance(self.step.get("summary"), list):
@@ -93,7 +120,7 @@ class _Part:
         self.flush()
         self.step["content"] = held = _as_list(self.step.get("content"))
         self._open = {"type": kind}
-        self._field, self._continued = _pieces_of(kind), False
+        self._field, self._continued, self._latest = _pieces_of(kind), False, None
         held.append(self._open)
         return self._open
 
@@ -109,7 +136,7 @@ class _Part:
         its own begins like a file does.
         """
         held = self._open or {}
-        before = self.pieces[-1] if self.pieces else held.get(self._field)
+        before = held.get(self._field) if self._latest is None else self._latest
         if not before and not held.get("uri"):
             return False
         if "uri" in delta or delta.get("mime_type", held.get("mime_type")) != held.get("mime_type"):
@@ -128,6 +155,7 @@ class _Part:
         data = delta.get("data")
         if isinstance(data, str):
             self.pieces.append(data)
+            self._latest = data
             self._continued = "mime_type" not in delta
 
     def flush(self) -> None:
@@ -138,12 +166,14 @@ class _Part:
         self.pieces = []
 
     def finished(self) -> JsonObject:
-        """The step as far as it has come."""
+        """The step as far as it has come; what comes later does not change what was given."""
         self.flush()
+        step = {name: list(value) if type(value) is list else value for name, value in self.step.items()}
+        if step.get("type") == "model_output" and step.get("content") is not None:
+            step["content"] = [_own(item) for item in _as_list(step["content"])]
         if self.arguments:
-            arguments = parse_arguments("".join(self.arguments))
-            return {**self.step, "arguments": arguments}
-        return self.step
+            step["arguments"] = parse_arguments("".join(self.arguments))
+        return step
 
 
 def _as_list(held: Json) -> list[Json]:

@@ -10,7 +10,7 @@ from tracer.dialects.words import TERMINAL_STATUSES
 from tracer.events import InteractionCreated, InteractionEnded, JsonObject, Snapshot, StatusUpdated
 from tracer.fold import failure, unknown
 from tracer.fold.parse import Unparsed, load
-from tracer.fold.stream import Stream, read_stream
+from tracer.fold.stream import Stream, StreamReader
 from tracer.records.interaction import InteractionError, State
 from tracer.wire import routes
 from tracer.wire.exchange import Exchange, Outcome
@@ -38,6 +38,15 @@ class Sighting:
         return status if isinstance(status, str) and status else None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request body, understood."""
+
+    request: JsonObject
+    unknown_fields: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Reading:
     """An exchange and everything it says. Either `body` or `stream` is set, or neither."""
@@ -55,6 +64,10 @@ class Reading:
     """What was told of the interaction, in order of time."""
     unknown_fields: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    asked: Asked = field(default_factory=lambda: Asked({}))
+    """What `request`, and parts of `unknown_fields` and `notes`, come from."""
+    reader: StreamReader | None = None
+    """Goes on where `stream` ends."""
 
     def ended_at_us(self) -> int:
         """Unix time of the last thing known to have happened in this exchange."""
@@ -96,15 +109,25 @@ _UNFINISHED: dict[Outcome, State] = {
 _UNFINISHED_STREAM: dict[Outcome, State] = {**_UNFINISHED, Outcome.COMPLETE: "truncated"}
 
 
-def read(exchange: Exchange) -> Reading:
-    """Understand an exchange as far as it has come. Never raises."""
+def read(exchange: Exchange, before: Reading | None = None) -> Reading:
+    """Understand an exchange as far as it has come. Never raises.
+
+    `before` is what was understood when it was shorter: then only what came since is read, and `before` is spent.
+    """
     route = routes.match(exchange.method, exchange.path, exchange.query)
     reading = Reading(exchange, _operation(exchange, route), route, {}, notes=list(exchange.notes))
-    _read_request(reading)
+    same = before is not None and before.exchange.request_body == exchange.request_body
+    reading.asked = before.asked if before is not None and same else _asked(reading)
+    reading.request = reading.asked.request
+    reading.unknown_fields |= reading.asked.unknown_fields
+    reading.notes += reading.asked.notes
     if exchange.status is not None and exchange.status >= 400:
         reading.error = failure.from_http(exchange.status, exchange.response_body)
     elif _is_stream(exchange):
-        reading.stream = stream = read_stream(exchange.response_body, exchange.chunks)
+        going_on = before.reader if before is not None and _has_grown(before.exchange, exchange) else None
+        reading.reader = going_on or StreamReader()
+        over = exchange.outcome is not Outcome.OPEN
+        reading.stream = stream = reading.reader.read(exchange.response_body, exchange.chunks, over=over)
         reading.dialects = stream.dialects
         reading.unknown_fields |= stream.unknown_fields
         reading.notes += [f"the stream of the {reading.operation}: {note}" for note in stream.notes]
@@ -140,18 +163,23 @@ def _operation(exchange: Exchange, route: routes.Route | None) -> Operation:
     return "create" if method == "POST" else "delete" if method == "DELETE" else "get"
 
 
-def _read_request(reading: Reading) -> None:
+def _has_grown(before: Exchange, now: Exchange) -> bool:
+    return (
+        before.outcome is Outcome.OPEN
+        and now.response_body.startswith(before.response_body)
+        and now.chunks[: len(before.chunks)] == before.chunks
+    )
+
+
+def _asked(reading: Reading) -> Asked:
     data = reading.exchange.request_body
     if not data:
-        return
+        return Asked({})
     value = load(data)
     if isinstance(value, dict):
-        reading.request = value
-        if reading.operation == "create":
-            reading.unknown_fields |= unknown.in_request(value)
-    else:
-        why = value.reason if isinstance(value, Unparsed) else "JSON, but no object"
-        reading.notes.append(f"the request body of the {reading.operation} is {why}: {len(data)} bytes kept")
+        return Asked(value, frozenset(unknown.in_request(value)) if reading.operation == "create" else frozenset())
+    why = value.reason if isinstance(value, Unparsed) else "JSON, but no object"
+    return Asked({}, notes=(f"the request body of the {reading.operation} is {why}: {len(data)} bytes kept",))
 
 
 def _read_body(reading: Reading) -> None:
@@ -181,16 +209,15 @@ def _sightings(reading: Reading) -> list[Sighting]:
         return [Sighting(reading.ended_at_us(), reading.body.fields, True)]
     start = reading.exchange.started_at_us
     told: list[Sighting] = []
-    for timed in reading.stream.events if reading.stream else []:
-        at_us = start + (timed.at_us or 0)
-        match timed.event:
+    for event, at_us, _ in reading.stream.told if reading.stream else []:
+        match event:
             case InteractionCreated(fields):
-                told.append(Sighting(at_us, fields, False))
+                told.append(Sighting(start + (at_us or 0), fields, False))
             case InteractionEnded(fields):
-                told.append(Sighting(at_us, fields, True))
+                told.append(Sighting(start + (at_us or 0), fields, True))
             case StatusUpdated(interaction_id, status, extra):
                 named = {"id": interaction_id} if interaction_id else {}
-                told.append(Sighting(at_us, {**extra, **named, "status": status}, False))
+                told.append(Sighting(start + (at_us or 0), {**extra, **named, "status": status}, False))
             case _:
                 pass
     return told

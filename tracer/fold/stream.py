@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import NamedTuple
 
 from tracer.dialects import DialectName, detect, reader
 from tracer.dialects.table import current_usage, error_of
@@ -25,6 +23,8 @@ from tracer.events import (
     Unrecognised,
 )
 from tracer.fold import unknown
+from tracer.fold.assembly import Assembled
+from tracer.fold.pace import Pace, Timed
 from tracer.fold.parse import MAX_VALUES, Unparsed, load, weight
 from tracer.wire import sse
 from tracer.wire.exchange import Chunk
@@ -49,17 +49,6 @@ _PIECES = {"text": "text", "arguments_delta": "arguments", "thought_signature": 
 _NOTHING: JsonObject = {}
 
 
-class Timed(NamedTuple):
-    """An event and where it stood."""
-
-    event: StreamEvent
-    at_us: int | None
-    """Relative to its exchange's start; None if the chunks' times are not known."""
-    event_id: str | None
-    usages: Sequence[JsonObject]
-    """Token counts that came with the event, under current names; an interaction's own is the last."""
-
-
 @dataclass(slots=True)
 class Stream:
     """What one event stream said."""
@@ -74,32 +63,80 @@ class Stream:
     kept: list[tuple[int, Json]] = field(default_factory=list)
     """What has no place in the record otherwise, with the number of its event, from 1."""
     notes: list[str] = field(default_factory=list)
+    told: list[Timed] = field(default_factory=list)
+    """The events that speak of the interaction itself."""
+    usages: list[tuple[int, JsonObject]] = field(default_factory=list)
+    """Token counts that came on the way, under current names, each with the number of its event."""
     values: int = 0
+    _assembled: Assembled = field(default_factory=Assembled)
+    _pace: Pace = field(default_factory=Pace)
+
+    def steps(self) -> tuple[list[JsonObject], list[JsonObject]]:
+        """What the parts make so far, and the list that the last event brought, if it did."""
+        return self._assembled.after(self.events)
+
+    def pace(self) -> Pace:
+        """When the events came."""
+        self._pace.catch_up(self.events)
+        return self._pace
 
 
-def read_stream(body: bytes, chunks: Sequence[Chunk]) -> Stream:
-    """The events of a body in server-sent framing, or with one JSON object a line. Never raises."""
-    stream = Stream()
-    ends = list(accumulate(chunk.size for chunk in chunks))
-    place, last, reached = 0, len(chunks) - 1, 0
-    try:
-        for sent in sse.events(body, sse.MAX_EVENT_BYTES):
-            while place < last and ends[place] < sent.end:
-                place += 1
-            if not _take(stream, sent, chunks[place].at_us if chunks else None):
-                rest = len(body) - reached
-                stream.notes.append(f"the stream was read up to event {len(stream.events)}: {rest} bytes more are kept")
-                break
-            reached = sent.end
-    except WireError as error:
-        number = len(stream.events) + 1
-        stream.notes.append(f"event {number}: {error}; {len(body) - reached} bytes more are kept")
-    if len(stream.kept) > MAX_KEPT:
-        last_kept = stream.kept.pop()[0]
-        stream.notes.append(f"from event {last_kept} on, what no table knows is counted only; its bytes are kept")
-    if (more := len(stream.notes) - MAX_NOTES) > 0:
-        stream.notes[MAX_NOTES:] = [f"{more} more notes of the same stream were left out"]
-    return stream
+class StreamReader:
+    """The events of a body in server-sent framing, or with one JSON object a line; a body that grows is read on."""
+
+    def __init__(self) -> None:
+        self._stream = Stream()
+        self._parser = sse.SseParser(sse.MAX_EVENT_BYTES)
+        self._fed = 0
+        self._reached = 0
+        self._chunk = 0
+        self._chunk_end = 0
+        self._stopped: str | None = None
+        """Why the rest is not read."""
+
+    def read(self, body: bytes, chunks: Sequence[Chunk], *, over: bool) -> Stream:
+        """What the body says, which begins with what was given before. Never raises.
+
+        Unless it is `over`, it may end within an event, which is left for later.
+        """
+        if self._stopped is None:
+            fresh = body[self._fed :] if self._fed else body
+            self._fed = len(body)
+            self._feed(fresh, chunks, over)
+        if over:
+            self._end(len(body))
+        return self._stream
+
+    def _feed(self, data: bytes, chunks: Sequence[Chunk], over: bool) -> None:
+        stream, last = self._stream, len(chunks) - 1
+        place, end = self._chunk, self._chunk_end or (chunks[0].size if chunks else 0)
+        try:
+            for sent in self._sent(data, over):
+                while place < last and end < sent.end:
+                    place += 1
+                    end += chunks[place].size
+                if not _take(stream, sent, chunks[place].at_us if chunks else None):
+                    self._stopped = f"the stream was read up to event {len(stream.events)}:"
+                    break
+                self._reached = sent.end
+        except WireError as error:
+            self._stopped = f"event {len(stream.events) + 1}: {error};"
+        self._chunk, self._chunk_end = place, end
+
+    def _sent(self, data: bytes, over: bool) -> Iterator[ServerSentEvent]:
+        yield from self._parser.scan(data)
+        if over:
+            yield from self._parser.close()
+
+    def _end(self, size: int) -> None:
+        kept, notes = self._stream.kept, self._stream.notes
+        if self._stopped is not None:
+            notes.append(f"{self._stopped} {size - self._reached} bytes more are kept")
+        if len(kept) > MAX_KEPT:
+            last_kept = kept.pop()[0]
+            notes.append(f"from event {last_kept} on, what no table knows is counted only; its bytes are kept")
+        if (more := len(notes) - MAX_NOTES) > 0:
+            notes[MAX_NOTES:] = [f"{more} more notes of the same stream were left out"]
 
 
 def _take(stream: Stream, sent: ServerSentEvent, at_us: int | None) -> bool:
@@ -118,10 +155,14 @@ def _take(stream: Stream, sent: ServerSentEvent, at_us: int | None) -> bool:
         event_id = None
     piece = _read_piece(stream, payload)
     if piece is not None:
-        stream.events.append(Timed(piece, at_us, event_id, ()))
+        stream.events.append(Timed(piece, at_us, event_id))
         return True
     event = _read(stream, sent, payload)
-    stream.events.append(Timed(event, at_us, event_id, _usages(event, payload)))
+    timed = Timed(event, at_us, event_id)
+    stream.events.append(timed)
+    if isinstance(event, InteractionCreated | InteractionEnded | StatusUpdated):
+        stream.told.append(timed)
+    stream.usages += [(len(stream.events), usage) for usage in _usages(event, payload)]
     return True
 
 
@@ -148,7 +189,7 @@ def _keep_unread(stream: Stream, sent: ServerSentEvent, payload: Json, at_us: in
     stream.notes.append(f"event {number}, which ends at byte {sent.end}, is {reason}: {size} bytes kept")
     stream.unknown_events[sent.name or "(no name)"] = None
     _keep(stream, number, sent.data[:_LONGEST_TEXT] if isinstance(payload, Unparsed) else payload)
-    stream.events.append(Timed(Unrecognised(sent.name, sent.data[:_LONGEST_TEXT]), at_us, None, ()))
+    stream.events.append(Timed(Unrecognised(sent.name, sent.data[:_LONGEST_TEXT]), at_us, None))
 
 
 def _keep(stream: Stream, number: int, payload: Json) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from operator import sub
 
-from tracer.events import JsonObject, StepDelta, StepStarted
+from tracer.fold.pace import Pace
 from tracer.fold.reading import Reading, Sighting, is_terminal
-from tracer.fold.stream import Timed
 from tracer.fold.turn import Hop
 from tracer.records.interaction import Timing
 from tracer.records.usage import Usage
@@ -32,7 +30,9 @@ def milliseconds(us: int | None) -> float | None:
 def timing(hops: Sequence[Hop], start_us: int, usage: Usage | None, last: Sequence[Sighting], state: str) -> Timing:
     """The timing of a turn that began at `start_us`; `last` is what was told of its last hop."""
     voices = [voice for hop in hops for voice in hop.voices]
-    outputs, first_text = _outputs(voices)
+    paces = [(voice.exchange.started_at_us, voice.stream.pace()) for voice in voices if voice.stream]
+    first_output = _earliest([start + at for start, pace in paces if (at := pace.first_output) is not None])
+    first_text = _earliest([start + at for start, pace in paces if (at := pace.first_text) is not None])
     answer = hops[0].answer
     headers = None if answer is None else _headers(answer)
     firsts = [
@@ -43,13 +43,13 @@ def timing(hops: Sequence[Hop], start_us: int, usage: Usage | None, last: Sequen
         started_at=rfc3339(start_us),
         headers_ms=_since(start_us, headers),
         first_event_ms=_since(start_us, _earliest(firsts)),
-        first_output_ms=_since(start_us, outputs[0] if outputs else None),
+        first_output_ms=_since(start_us, first_output),
         first_text_ms=_since(start_us, first_text),
         duration_ms=_since(start_us, duration),
         server_ms=_server(hops),
         events=sum(len(voice.stream.events) for voice in voices if voice.stream),
-        longest_gap_ms=_longest_gap(voices),
-        tokens_per_second=_speed(usage, outputs),
+        longest_gap_ms=_longest_gap(paces),
+        tokens_per_second=_speed(usage, paces, first_output),
     )
 
 
@@ -69,44 +69,6 @@ def _headers(answer: Reading) -> int | None:
     return _absolute(answer, answer.exchange.headers_at_us)
 
 
-def _outputs(voices: Sequence[Reading]) -> tuple[list[int], int | None]:
-    # The moments at which output arrived, in order, and that of the first text of a `model_output`.
-    outputs: list[int] = []
-    texts: list[int] = []
-    for voice in voices:
-        if voice.stream is None:
-            continue
-        start, events = voice.exchange.started_at_us, voice.stream.events
-        begun = [timed for timed in events if type(timed.event) is StepStarted and _holds_text(timed.event.step)]
-        outputs += [start + timed.at_us for timed in begun if timed.at_us is not None]
-        outputs += [
-            start + timed.at_us for timed in events if type(timed.event) is StepDelta and timed.at_us is not None
-        ]
-        first = _first_text(events)
-        if first is not None:
-            texts.append(start + first)
-    return sorted(outputs), min(texts, default=None)
-
-
-def _first_text(events: Sequence[Timed]) -> int | None:
-    messages: dict[int, bool] = {}
-    for timed in events:
-        event = timed.event
-        if isinstance(event, StepStarted):
-            messages[event.index] = event.step.get("type") == "model_output"
-            if _holds_text(event.step):
-                return timed.at_us
-        elif isinstance(event, StepDelta) and event.delta.get("text") and messages.get(event.index, True):
-            return timed.at_us
-    return None
-
-
-def _holds_text(step: JsonObject) -> bool:
-    held = step.get("content") if step.get("type") == "model_output" else None
-    contents = held if isinstance(held, list) else []
-    return any(isinstance(content, dict) and content.get("text") for content in contents)
-
-
 def _duration(hop: Hop, last: Sequence[Sighting], state: str) -> int | None:
     # Until the first terminal status of the last hop; of what failed or broke off, until its end.
     if not any(voice.timed() for voice in hop.voices):
@@ -118,12 +80,8 @@ def _duration(hop: Hop, last: Sequence[Sighting], state: str) -> int | None:
     return answer.ended_at_us() if state in _OVER else None
 
 
-def _longest_gap(voices: Sequence[Reading]) -> float | None:
-    gaps: list[int] = []
-    for voice in voices:
-        times = [timed.at_us for timed in voice.stream.events if timed.at_us is not None] if voice.stream else []
-        gaps.append(max(map(sub, times[1:], times), default=-1))
-    longest = max(gaps, default=-1)
+def _longest_gap(paces: Sequence[tuple[int, Pace]]) -> float | None:
+    longest = max((pace.longest_gap for _, pace in paces if pace.longest_gap is not None), default=-1)
     return None if longest < 0 else milliseconds(longest)
 
 
@@ -146,10 +104,11 @@ def _server_ms(answer: Reading) -> float | None:
     return None
 
 
-def _speed(usage: Usage | None, outputs: Sequence[int]) -> float | None:
-    if usage is None or len(outputs) < 2 or outputs[-1] <= outputs[0]:
+def _speed(usage: Usage | None, paces: Sequence[tuple[int, Pace]], first: int | None) -> float | None:
+    last = max((start + pace.last_output for start, pace in paces if pace.last_output is not None), default=None)
+    if usage is None or first is None or last is None or last <= first:
         return None
     if usage.output_tokens is None and usage.thought_tokens is None:
         return None
     produced = (usage.output_tokens or 0) + (usage.thought_tokens or 0)
-    return round(produced / ((outputs[-1] - outputs[0]) / 1_000_000), 3)
+    return round(produced / ((last - first) / 1_000_000), 3)

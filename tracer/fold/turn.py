@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from tracer.dialects import history
 from tracer.dialects.table import current_usage
 from tracer.dialects.words import RUNNING_STATUSES
-from tracer.events import InteractionCreated, InteractionEnded, JsonObject, StepDelta, StepStarted, StepStopped
+from tracer.events import InteractionCreated, InteractionEnded, JsonObject
 from tracer.fold import tokens
-from tracer.fold.assembly import Assembly
+from tracer.fold.assembly import Assembled
+from tracer.fold.pace import Timed
 from tracer.fold.reading import Reading, Sighting, is_terminal, told_id
-from tracer.fold.stream import MAX_KEPT, Timed
+from tracer.fold.stream import MAX_KEPT
 from tracer.records.usage import RunningUsage, Usage
 
 _INPUT_STEPS = frozenset({"user_input", "function_result"})
@@ -82,9 +83,8 @@ def usage(hop: Hop, sightings: Sequence[Sighting]) -> JsonObject | None:
 
 def _told_usages(hop: Hop) -> Iterator[tuple[Reading, int | None, JsonObject]]:
     for voice in hop.voices:
-        for number, timed in enumerate(voice.stream.events if voice.stream else [], 1):
-            for told in timed.usages:
-                yield voice, number, told
+        for number, told in voice.stream.usages if voice.stream else []:
+            yield voice, number, told
         said = voice.body.fields.get("usage") if voice.body is not None else None
         if isinstance(said, dict):
             yield voice, None, current_usage(said)
@@ -166,7 +166,7 @@ class Steps:
 
 def steps(hop: Hop, own_input: Sequence[JsonObject], *, legacy: bool) -> Steps:
     """The hop's steps: of its streams if they were whole, else of the furthest body, else what the streams brought."""
-    assembled, closing = _assembled(merged_events(hop))
+    assembled, closing = _assembled(hop)
     if legacy:
         assembled = history.merge_messages(assembled)
     if closing and not Counter(_types(assembled)) - Counter(_types(closing)):
@@ -185,22 +185,10 @@ def steps(hop: Hop, own_input: Sequence[JsonObject], *, legacy: bool) -> Steps:
     return _split(furthest[2], own_input) if furthest is not None else Steps([], [])
 
 
-def _assembled(events: Sequence[Timed]) -> tuple[list[JsonObject], list[JsonObject]]:
-    # What the parts make, and the list that the last event brought, if it did.
-    assembly = Assembly()
-    closing: list[JsonObject] = []
-    for timed in events:
-        event = timed.event
-        if type(event) is StepDelta:
-            assembly.delta(event.index, event.delta)
-        elif isinstance(event, StepStarted):
-            assembly.start(event.index, event.step)
-        elif isinstance(event, StepStopped):
-            used = event.extra.get("step_usage")
-            assembly.stop(event.index, used if isinstance(used, dict) else None)
-        elif isinstance(event, InteractionEnded) and event.steps:
-            closing = event.steps
-    return assembly.steps(), closing
+def _assembled(hop: Hop) -> tuple[list[JsonObject], list[JsonObject]]:
+    streams = [voice.stream for voice in hop.voices if voice.stream is not None and voice.stream.events]
+    # One stream holds what it made so far; several have to be laid over each other first.
+    return streams[0].steps() if len(streams) == 1 else Assembled().after(merged_events(hop))
 
 
 def _split(timeline: Sequence[JsonObject], own_input: Sequence[JsonObject]) -> Steps:
