@@ -60,7 +60,7 @@ class EmbeddedProxy:
         """The URL on which it listens now. Raises TracerError if it can't."""
         self._ca_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ready = _Ready()
-        self._master = _master([ready, self._addon], self._options())
+        self._master = _master([ready, _HangUp(), self._addon], self._options())
         self._tuned.enter_context(tuning.quick_connections(self._master))
         self._tuned.enter_context(tuning.unchecked_messages())
         self._running = asyncio.create_task(self._master.run())
@@ -140,6 +140,25 @@ class _Ready:
             for address in server.listen_addrs[:1]:
                 self.addresses[server.mode.type_name] = address[:2]
         self.event.set()
+
+
+class _HangUp:
+    """At the end of the proxy no byte goes on that the recording, which ends then too, would not hold."""
+
+    def done(self) -> None:
+        """Hook; before ours, in the same step of the event loop."""
+        from mitmproxy import ctx
+
+        master: Any = ctx.master
+        for handler in list(master.addons.get("proxyserver").connections.values()):
+            for connection, io in list(handler.transports.items()):
+                if io.writer is None:
+                    continue
+                if connection is handler.client:
+                    # What it was given already may still arrive.
+                    io.writer.close()
+                else:
+                    io.writer.transport.abort()
 
 
 def _master(addons: list[Any], options: dict[str, Any]) -> Any:
