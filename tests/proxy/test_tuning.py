@@ -52,7 +52,7 @@ def handler() -> Any:
 
 
 def test_this_mitmproxy_is_the_one_we_know() -> None:
-    assert [part for part in ("dispatch", "connections", "checks") if not tuning.is_known(part)] == []
+    assert [part for part in ("dispatch", "connections", "lane", "checks") if not tuning.is_known(part)] == []
 
 
 async def test_added_and_removed_addons_count_from_the_next_event_on(master: Any) -> None:
@@ -121,7 +121,7 @@ async def test_options_that_are_refused_are_refused(master: Any) -> None:
         await master.addons.trigger_event(hooks.RunningHook())
 
 
-@pytest.mark.parametrize("part", ["dispatch", "connections", "checks", "all"])
+@pytest.mark.parametrize("part", ["dispatch", "connections", "lane", "checks", "all"])
 async def test_an_unknown_mitmproxy_runs_untouched_and_records_the_same(
     stage: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:

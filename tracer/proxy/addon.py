@@ -13,6 +13,7 @@ from mitmproxy import connection, http
 
 from tracer.proxy import uploads
 from tracer.proxy.access import Access
+from tracer.proxy.tee import Tee
 from tracer.proxy.upstream import Routing, Upstream
 from tracer.wire import routes
 from tracer.wire.exchange import Headers, Outcome
@@ -233,14 +234,8 @@ class _Call:
         return (time.monotonic_ns() - self._started_ns) // 1000
 
 
-def _tee(addon: RecordingAddon, take: Callable[[bytes], None]) -> Callable[[bytes], bytes]:
-    # What mitmproxy calls with each piece and with b"" at the end; the piece goes on as it is.
-    def pass_on(data: bytes) -> bytes:
-        if data:
-            addon._guarded(take, data)
-        return data
-
-    return pass_on
+def _tee(addon: RecordingAddon, take: Callable[[bytes], None]) -> Tee:
+    return Tee(lambda data: addon._guarded(take, data))
 
 
 def _is_reverse(flow: http.HTTPFlow) -> bool:

@@ -2,16 +2,17 @@
 
 Stock mitmproxy starts a task for every hook and writes every piece to the socket as it comes: about eight tasks and
 four writes for a request. Here hooks that need no waiting run where they stand, and what one event sends to one
-connection leaves in one write.
+connection leaves in one write. A body that streams goes past the layers (tracer.proxy.lane).
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import deque
 from typing import Any
 
-from mitmproxy import flow
+from mitmproxy import flow, http
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
@@ -21,6 +22,11 @@ from mitmproxy.utils import asyncio_utils
 
 class QuickConnectionHandler(ProxyConnectionHandler):
     """Does what the stock handler does in its order; needs a `CachedAddonManager`."""
+
+    take_lane: Any = None
+    """Leads a body that streams past the layers if it can (`tracer.proxy.lane.take`); says whether to ask again."""
+    _streaming: http.HTTPFlow | None = None
+    # Whose response streams through the layers now.
 
     async def server_event(self, event: events.Event) -> None:
         """Hand an event to the layers, and what they answer to the world; nothing in here waits."""
@@ -37,6 +43,10 @@ class QuickConnectionHandler(ProxyConnectionHandler):
                 except Exception:
                     self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
             self._send(sending)
+            if self._streaming is not None and isinstance(event, events.DataReceived):
+                left = functools.partial(self._left_lane, self._streaming)
+                if not self.take_lane(self, self._streaming, left):
+                    self._streaming = None
 
     def _obey(
         self, command: commands.Command, pending: deque[events.Event], sending: dict[Connection, list[bytes]]
@@ -78,6 +88,10 @@ class QuickConnectionHandler(ProxyConnectionHandler):
         manager: Any = self.master.addons
         (data,) = hook.args()
         rest = manager.begin_lifecycle(hook)
+        if hook.name == "responseheaders" and self.take_lane is not None:
+            self._streaming = data
+        elif hook.name in ("response", "error"):
+            self._streaming = None
         if rest is not None or (isinstance(data, flow.Flow) and data.intercepted):
             name = f"handle_hook({hook.name})"
             asyncio_utils.create_task(
@@ -94,6 +108,13 @@ class QuickConnectionHandler(ProxyConnectionHandler):
                 await data.wait_for_resume()  # type: ignore[no-untyped-call]
         if hook.blocking:
             await self.server_event(events.HookCompleted(hook))
+
+    def _left_lane(self, flow: http.HTTPFlow, wake: bool) -> None:
+        # There may be more of the body behind what the layers must look at.
+        self._streaming = flow
+        if wake:
+            event = self.server_event(events.DataReceived(flow.server_conn, b""))
+            asyncio_utils.create_task(event, name="end of a lane", keep_ref=True, client=self.client.peername)
 
     def _send(self, sending: dict[Connection, list[bytes]]) -> None:
         for connection, pieces in sending.items():

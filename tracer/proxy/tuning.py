@@ -16,24 +16,41 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 SWITCH = "TRACER_PROXY_TUNING"
-"""A variable that names the parts in use (`dispatch,connections,checks,collector,uvloop`), or says `off`. It tells
+"""A variable that names the parts in use (`dispatch,connections,lane,checks,collector,uvloop`), or says `off`. It tells
 whose fault a fault is, and what each part gains; without it all but uvloop are in use."""
 
 # What each replacement relies on, and the hash of that code in mitmproxy 12.2.3.
 _RELIED_ON = {
-    "dispatch": (("addonmanager", "AddonManager"), ("addonmanager", "traverse"), ("addonmanager", "safecall")),
-    "connections": (
-        ("proxy.server", "ConnectionHandler"),
-        ("proxy.server", "ConnectionIO"),
-        ("proxy.mode_servers", "ProxyConnectionHandler"),
-        ("proxy.mode_servers", "ServerInstance"),
+    "dispatch": (
+        ("mitmproxy.addonmanager", "AddonManager"),
+        ("mitmproxy.addonmanager", "traverse"),
+        ("mitmproxy.addonmanager", "safecall"),
     ),
-    "checks": (("http", "MessageData"),),
+    "connections": (
+        ("mitmproxy.proxy.server", "ConnectionHandler"),
+        ("mitmproxy.proxy.server", "ConnectionIO"),
+        ("mitmproxy.proxy.mode_servers", "ProxyConnectionHandler"),
+        ("mitmproxy.proxy.mode_servers", "ServerInstance"),
+    ),
+    "lane": (
+        ("mitmproxy.proxy.layers.http._http1", "Http1Connection"),
+        ("mitmproxy.proxy.layers.http._http1", "Http1Client"),
+        ("mitmproxy.proxy.layers.http._http1", "Http1Server"),
+        ("mitmproxy.proxy.layers.http", "HttpStream"),
+        ("mitmproxy.proxy.layers.http", "HttpLayer"),
+        ("mitmproxy.proxy.layers.tls", "TLSLayer"),
+        ("mitmproxy.proxy.tunnel", "TunnelLayer"),
+        ("h11._readers", "ChunkedReader"),
+        ("h11._readers", "ContentLengthReader"),
+        ("h11._readers", "Http10Reader"),
+    ),
+    "checks": (("mitmproxy.http", "MessageData"),),
 }
 _KNOWN = {
     "checks": frozenset({"bad2ea9a351a70d6"}),
     "dispatch": frozenset({"07bbf6f946b5ca7d"}),
     "connections": frozenset({"870e8f3afd35f78e"}),
+    "lane": frozenset({"a1cfc861072bda52"}),
 }
 _THRESHOLDS = (20_000, 50, 100)
 
@@ -59,9 +76,16 @@ def quick_connections(master: Any) -> Iterator[bool]:
         return
     from tracer.proxy.connections import QuickConnectionHandler
 
+    class Handler(QuickConnectionHandler):
+        """With lanes, where the layers are the ones we know."""
+
+    if is_known("lane"):
+        from tracer.proxy.lane import take
+
+        Handler.take_lane = staticmethod(take)
     stock: Any = mode_servers.ProxyConnectionHandler
     module: Any = mode_servers
-    module.ProxyConnectionHandler = QuickConnectionHandler
+    module.ProxyConnectionHandler = Handler
     try:
         yield True
     finally:
@@ -99,7 +123,7 @@ def source_hash(part: str) -> str | None:
     sources = []
     for module_name, name in _RELIED_ON[part]:
         try:
-            module = importlib.import_module(f"mitmproxy.{module_name}")
+            module = importlib.import_module(module_name)
             sources.append(inspect.getsource(getattr(module, name)))
         except (ImportError, AttributeError, OSError, TypeError):
             return None
