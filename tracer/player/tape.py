@@ -5,14 +5,16 @@ different: a job may be asked more or less often than when it was recorded, so a
 recording reached (`polls="collapse"`) or steps through the recorded ones and stays on the last (`"as_recorded"`); a
 recorded cancel or delete separates the states before it from those after (a cancelled job that was never asked again
 answers as its cancel did). Failed attempts that a later attempt made
-good are not replayed. Streams keep their recorded chunks, and a stream that was cut is cut again.
+good are not replayed. Streams keep their recorded chunks, and a stream that was cut is cut again. What was not asked
+when it was recorded (a get with its input, a resume from another event, a cancel, a delete) is answered from what the
+recordings tell of the interaction, as long as the app has been given it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tracer.errors import ReplayMiss, WireError
@@ -23,6 +25,7 @@ from tracer.player.recording import Recording, client_of, generation
 from tracer.player.reissue import reissued
 from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.wire.exchange import Exchange, Headers, Outcome
+from tracer.wire.keys import content_key
 from tracer.wire.redact import Redactor
 
 type Polls = Literal["collapse", "as_recorded"]
@@ -96,6 +99,8 @@ class Tape:
         self._gets: dict[str, _Polls] = defaultdict(_Polls)
         self._stretch: dict[str | None, int] = defaultdict(int)
         self._cancelled: dict[str | None, Recording] = {}
+        self._gone: set[str | None] = set()
+        self._stopped: dict[str | None, Reply] = {}
         self._index()
 
     def answer(self, call: Call, now_us: int) -> Reply:
@@ -104,7 +109,10 @@ class Tape:
         request = matching.canonical(call, ignore=self._ignore, recorded_id=self.ids.recorded if self.ids else str)
         recording = self._take(request)
         if recording is None:
-            raise ReplayMiss(self._miss(call, request))
+            recalled = self._recalled(call, request)
+            if recalled is None:
+                raise ReplayMiss(self._miss(call, request))
+            return reissued(recalled, self.ids.pairs()) if self.ids else recalled
         exchange = recording.exchange
         recorded, asking = generation(client_of(exchange.request_headers)), generation(client_of(call.headers))
         if request.operation != "other" and recorded and asking and recorded != asking:
@@ -157,6 +165,8 @@ class Tape:
     def _take(self, request: Request) -> Recording | None:
         key = request.key
         if request.operation == "get":
+            if request.target in self._stopped:
+                return None
             stretch = self._stretch[request.target]
             found = self._gets[key].next(stretch, self._polls)
             return found or self._cancelled.get(request.target)
@@ -170,7 +180,57 @@ class Tape:
             self._cancelled.pop(request.target, None)
         if request.operation == "cancel" and recording.status == 200:
             self._cancelled[request.target] = recording
+        if request.operation == "delete" and recording.status == 200:
+            self._gone.add(request.target)
         return recording
+
+    def _recalled(self, call: Call, request: Request) -> Reply | None:
+        """The answer of a service that holds what was recorded of the request's target."""
+        target = request.target
+        if target is None or request.operation == "other":
+            return None
+        # What it takes to understand recordings is imported where one is asked for its state.
+        from tracer.player.recalled import GONE, about, recalled
+
+        known = about(target, self.played)
+        if target in self._gone:
+            reply: Reply | None = GONE
+        elif not known:
+            return None
+        elif target in self._stopped and request.operation in ("get", "cancel"):
+            reply = self._stopped[target]
+        else:
+            reply = recalled(request, about(target, [one.exchange for one in self._recordings]))
+        if reply is None:
+            return None
+        if request.operation == "delete":
+            self._gone.add(target)
+        if request.operation == "cancel" and reply.status == 200:
+            self._stopped[target] = reply
+        self._keep(call, reply, (known or self.played)[-1])
+        return reply
+
+    def _keep(self, call: Call, reply: Reply, last: Exchange) -> None:
+        """Among what was played: a call that came after `last` and was not recorded."""
+        at_us = last.started_at_us + 1
+        made = replace(
+            last,
+            key=content_key(at_us, str(len(self.played)).encode(), call.path.encode("utf-8", "replace"), reply.body),
+            started_at_us=at_us,
+            method=call.method,
+            path=call.path,
+            query=call.query,
+            request_body=call.body,
+            request_size=len(call.body),
+            status=reply.status,
+            response_headers=reply.headers,
+            response_body=reply.body,
+            response_size=len(reply.body),
+            chunks=(),
+            outcome=Outcome.CUT if reply.cut else Outcome.COMPLETE,
+            error=None,
+        )
+        self.played.append(made)
 
     def _again(self, request: Request, key: str) -> Recording | None:
         """What may be asked more often than recorded: reading what is there, and retrying what failed to the end."""
