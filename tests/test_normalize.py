@@ -54,7 +54,7 @@ def test_key_and_tags() -> None:
 
 
 def test_a_mistake_of_ours_becomes_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_exchanges: object) -> None:
+    def broken(*_: object) -> None:
         raise KeyError("steps")
 
     monkeypatch.setattr(normalizing, "understand", broken)

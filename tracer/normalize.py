@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tracer import pricing
-from tracer.fold import milliseconds, rfc3339, understand
+from tracer.fold import Readings, milliseconds, rfc3339, understand
 from tracer.records.interaction import ExchangeSummary, Interaction, State, Timing
 from tracer.wire import routes
 from tracer.wire.exchange import Exchange, Outcome
@@ -26,15 +26,17 @@ def normalize(
     tags: Mapping[str, str] | None = None,
     tier: str | None = None,
     prices: Prices | None = None,
+    known: Readings | None = None,
 ) -> Interaction:
     """The record of the interaction that these exchanges are; at least one. Never raises.
 
     `key` is the record's key if it is not that of its first exchange. `tier` (`free`, `paid`) tells how long the
-    service keeps it. A mistake of ours in folding becomes a note on a record of what is known without it.
+    service keeps it. `known` spares reading again what was read for an earlier record. A mistake of ours in folding
+    becomes a note on a record of what is known without it.
     """
     first = min(exchanges, key=lambda exchange: (exchange.started_at_us, exchange.key))
     try:
-        folded = understand(exchanges)
+        folded = understand(exchanges, known)
         record = folded.record
         record.cost = pricing.cost(
             record.usage,

@@ -255,12 +255,12 @@ def test_work_without_an_end_is_ended(db: Path, folder: Path, monkeypatch: pytes
 
     understand = normalizing.understand
 
-    def endless(exchanges: Sequence[Exchange]) -> Any:
+    def endless(exchanges: Sequence[Exchange], known: Any = None) -> Any:
         if exchanges[0].key == STREAM.key:
             looks.append(exchanges[0].outcome)
             while True:
                 pass
-        return understand(exchanges)
+        return understand(exchanges, known)
 
     monkeypatch.setattr(patience, "SECONDS", 0.05)
     monkeypatch.setattr(normalizing, "understand", endless)

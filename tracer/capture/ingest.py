@@ -26,6 +26,7 @@ from tracer.capture.segments import SegmentSet, owner, set_names
 from tracer.capture.syncing import sync_file
 from tracer.capture.tail import SetTail
 from tracer.errors import JournalError, StoreError, TracerError, UnusableStoreError
+from tracer.fold import Readings
 from tracer.normalize import normalize, not_understood
 from tracer.pricing import load_prices
 from tracer.store.writer import Writer
@@ -322,7 +323,7 @@ def _opened(options: argparse.Namespace, parent: _Parent) -> Writer:
 def open_writer(db: Path, *, tier: Literal["free", "paid"] | None, prices: Path | None) -> Writer:
     """A writer whose records know the project's tier and prices. Raises TracerError if either can't be read."""
     table = load_prices(prices) if prices else None
-    made = functools.partial(normalize, tier=tier, prices=table)
+    made = functools.partial(normalize, tier=tier, prices=table, known=Readings())
     return Writer(db, normalize=made, report=lambda sentence: _log.warning("%s", sentence))
 
 

@@ -207,6 +207,7 @@ def _place(path: Path) -> tuple[int, int] | None:
 
 
 def _default_normalize() -> Normalize:
+    from tracer.fold import Readings
     from tracer.normalize import normalize
 
-    return normalize
+    return functools.partial(normalize, known=Readings())
