@@ -82,7 +82,11 @@ PROGRAMS = {
     "background_research": Program("Background execution", "completed: # Report: Research quantum", (_REPORT,)),
     "multi_step_agent": Program("Multi-step agents", "# Answer", (_REPORT, "text -> text", "text -> text")),
     "data_extraction": Program("Data extraction", "Invoice(invoice_number=", ("text document -> text",)),
-    "moderation": Program("Content moderation", "ModerationResult(is_safe=", ("text -> text",) * 2),
+    "moderation": Program(
+        "Content moderation",
+        "categories=[], confidence=0.95)\nYou are terrible and I hate you. -> ModerationResult(is_safe=False",
+        ("text -> text",) * 2,
+    ),
     "image_generation": Program("Image generation", "image/png, ", ("text -> image",) * 2),
     "files": Program("Files", "4104 bytes, ACTIVE", ("text video -> text",)),
     "error_handling": Program(

@@ -7,12 +7,13 @@ import re
 from typing import Any
 
 from tracer.events import JsonObject
-from tracer.player import prompts
+from tracer.player import computer, prompts, tool_search
 from tracer.player.schemas import PLACE_FIELDS, Filler
 from tracer.player.turn import Turn
 
 _SEVERAL = re.compile(r"\band\b|\bboth\b|;|\balso\b|\bthen\b", re.IGNORECASE)
 _MAX_CALLS = 8
+_MEDIA = ("image", "audio", "video", "document")
 
 
 def calls(turn: Turn, prompt: str) -> list[JsonObject]:
@@ -25,7 +26,7 @@ def calls(turn: Turn, prompt: str) -> list[JsonObject]:
     best = max(score for score, _ in scores)
     if best == 0:
         called_before = any(step.get("type") == "function_call" for step in turn.context)
-        if not forced and (called_before or prompts.is_small_talk(prompt)):
+        if not forced and (called_before or prompts.is_small_talk(prompt) or computer.tool_of(turn.request)):
             return []
         chosen = declared[:1]
     else:
@@ -51,6 +52,7 @@ def _callable(turn: Turn) -> list[JsonObject]:
     declared = [tool for tool in tools if tool.get("type") == "function"] if isinstance(tools, list) else []
     if _mode(turn) == "none":
         return []
+    declared = tool_search.callable_now(turn, declared)
     choice = turn.config().get("tool_choice")
     allowed = choice.get("allowed_tools") if isinstance(choice, dict) else None
     names = allowed.get("tools") if isinstance(allowed, dict) else None
@@ -128,4 +130,6 @@ def spoken(value: Any) -> str:
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, dict) and value.get("type") in _MEDIA:
+        return f"{value['type']} ({value.get('mime_type') or 'no type given'})"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from tracer.events import JsonObject
-from tracer.player import functions, media, prompts, server_tools, usage
+from tracer.player import computer, functions, media, prompts, server_tools, tool_search, usage
 from tracer.player.failures import Failure
 from tracer.player.ids import digest
 from tracer.player.research import report
@@ -86,19 +86,23 @@ def _steps(turn: Turn, prompt: str) -> list[JsonObject]:
     results = [step for step in turn.input if step.get("type") == "function_result"]
     if results:
         question = prompts.without_magic(_last_question(turn.context))
-        return [*_thoughts(turn, "Using the results"), *_result_steps(turn, results, question)]
+        thoughts = _thoughts(turn, "Using the results")
+        acted = computer.next_action(turn, question)
+        if tool_search.is_answered(turn):
+            acted = functions.calls(turn, question)
+        return [*thoughts, *(acted or _result_steps(turn, results, question))]
     thoughts = _thoughts(turn, f'Considering "{prompt[:60]}"')
     called = functions.calls(turn, prompt)
     if called:
-        return [*thoughts, *called]
+        return [*thoughts, *tool_search.loaded(turn, called), *called]
     schema = schema_of(turn.request)
     if schema is not None:
-        return [*thoughts, _json_text(schema, _material(turn, prompt))]
+        return [*thoughts, _json_text(schema, prompt, prompts.text_of(turn.context))]
     made = _media_output(turn, prompt)
     if made:
         return [*thoughts, *made]
     if not prompts.is_small_talk(prompt):
-        ran = server_tools.run(turn, prompt)
+        ran = computer.next_action(turn, prompt) or server_tools.run(turn, prompt) or tool_search.in_vain(turn)
         if ran:
             return [*thoughts, *ran]
     return [*thoughts, _text(_said(turn, prompt))]
@@ -107,7 +111,7 @@ def _steps(turn: Turn, prompt: str) -> list[JsonObject]:
 def _result_steps(turn: Turn, results: list[JsonObject], question: str) -> list[JsonObject]:
     schema = schema_of(turn.request)
     text = functions.results_text(results, question)
-    return [_json_text(schema, f"{question}\n{text}")] if schema is not None else [_text(text)]
+    return [_json_text(schema, question, text)] if schema is not None else [_text(text)]
 
 
 def _thoughts(turn: Turn, about: str) -> list[JsonObject]:
@@ -121,13 +125,10 @@ def _thoughts(turn: Turn, about: str) -> list[JsonObject]:
     return [thought]
 
 
-def _json_text(schema: Any, material: str) -> JsonObject:
-    return _text(json.dumps(Filler(material).value(schema), ensure_ascii=False))
-
-
-def _material(turn: Turn, prompt: str) -> str:
-    # What a schema is filled from: the prompt first, then what was said before.
-    return f"{prompt}\n{prompts.text_of(turn.context)}"
+def _json_text(schema: Any, prompt: str, before: str) -> JsonObject:
+    # A schema is filled from the prompt first, then from what was said before.
+    value = Filler(f"{prompt}\n{before}", about=prompt).value(schema)
+    return _text(json.dumps(value, ensure_ascii=False))
 
 
 def _media_output(turn: Turn, prompt: str) -> list[JsonObject]:

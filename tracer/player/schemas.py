@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tracer.events import JsonObject
-from tracer.player import prompts
+from tracer.player import moderation, prompts
 
 _MAX_DEPTH = 8
 _MAX_VALUES = 5000
@@ -26,6 +26,8 @@ _FORMATS = {
 PLACE_FIELDS = re.compile(r"location|city|place|town|country|destination|origin|address|region|area", re.IGNORECASE)
 """Names of fields that hold a place."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SHARE = re.compile(r"(^|_)(confidence|probability|certainty|likelihood)$", re.IGNORECASE)
+_SURE = 0.95
 _POSITIVE = re.compile(r"\b(amazing|great|good|love|excellent|happy|best|wonderful|fantastic)\b", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(bad|terrible|awful|hate|worst|poor|broken|horrible|disappoint\w*)\b", re.IGNORECASE)
 
@@ -47,10 +49,14 @@ def schema_of(request: JsonObject) -> Any:
 
 
 class Filler:
-    """Fills schemas from one text; numbers and places of it are used up in order."""
+    """Fills schemas from one text; numbers and places of it are used up in order.
 
-    def __init__(self, text: str, *, place: int = 0) -> None:
+    What is judged, such as a mood, is judged by `about`: the part of the text that is asked about, if it is a part.
+    """
+
+    def __init__(self, text: str, *, place: int = 0, about: str | None = None) -> None:
         self._text = text
+        self._about = text if about is None else about
         self._numbers = prompts.numbers(text)
         self._places = prompts.places(text)[place:]
         self._facts = prompts.facts(text)
@@ -79,8 +85,12 @@ class Filler:
         if kind == "string":
             return self._string(schema, name)
         if kind in ("integer", "number"):
-            return self._number(schema, whole=kind == "integer")
-        return True if kind == "boolean" else None
+            return self._number(schema, name, whole=kind == "integer")
+        return self._boolean(name) if kind == "boolean" else None
+
+    def _boolean(self, name: str) -> bool:
+        judged = moderation.verdict(name, self._about)
+        return True if judged is None else judged
 
     def _object(self, schema: JsonObject, root: JsonObject, depth: int) -> JsonObject:
         properties = schema.get("properties")
@@ -90,7 +100,32 @@ class Filler:
         if self._budget <= 0 or depth > 2 * _MAX_DEPTH:
             return {}
         wanted = dict.fromkeys([*properties, *required] if depth < _MAX_DEPTH else required)
-        return {name: self._value(properties.get(name, True), name, root, depth + 1) for name in wanted}
+        value = {name: self._value(properties.get(name, True), name, root, depth + 1) for name in wanted}
+        if any(moderation.verdict(name, "") is not None and isinstance(value[name], bool) for name in value):
+            value |= self._harms(value, properties)
+        return value
+
+    def _harms(self, value: JsonObject, properties: JsonObject) -> JsonObject:
+        # The lists of strings beside a verdict say why; they stay as they are if their schema asks for another length.
+        found = moderation.harms(self._about)
+        said: JsonObject = {}
+        for name, old in value.items():
+            schema = properties.get(name)
+            if not (isinstance(schema, dict) and isinstance(old, list) and moderation.lists_harms(name)):
+                continue
+            items = schema.get("items")
+            known = items.get("enum") if isinstance(items, dict) else None
+            if isinstance(known, list):
+                harms = [harm for harm in known if str(harm).lower() in found] or (old[:1] if found else [])
+            elif all(isinstance(one, str) for one in old):
+                harms = found
+            else:
+                continue
+            most, least = schema.get("maxItems"), schema.get("minItems")
+            harms = harms[:most] if isinstance(most, int) and most >= 0 else harms
+            if not (isinstance(least, int) and len(harms) < least):
+                said[name] = harms
+        return said
 
     def _array(self, schema: JsonObject, name: str, root: JsonObject, depth: int) -> list[Any]:
         least = schema.get("minItems")
@@ -126,8 +161,10 @@ class Filler:
             )
         return _fitted(text, schema)
 
-    def _number(self, schema: JsonObject, *, whole: bool) -> float | int:
+    def _number(self, schema: JsonObject, name: str, *, whole: bool) -> float | int:
         low, high = _bounds(schema, whole=whole)
+        if not whole and _SHARE.search(name) and low <= _SURE <= high and "multipleOf" not in schema:
+            return _SURE
         fitting = [n for n in self._numbers if low <= n <= high and (not whole or n == int(n))]
         if fitting:
             number = fitting[0]
@@ -140,13 +177,13 @@ class Filler:
         return int(number) if whole or number == int(number) else number
 
     def _choice(self, values: list[Any]) -> Any:
-        text = self._text.lower()
-        for value in values:
-            if isinstance(value, str) and re.search(rf"\b{re.escape(value.lower())}\b", text):
-                return value
-        for pattern, meaning in ((_NEGATIVE, "negative"), (_POSITIVE, "positive")):
-            if pattern.search(text):
-                return next((v for v in values if isinstance(v, str) and v.lower() == meaning), values[0])
+        for text in dict.fromkeys((self._about, self._text)):
+            for value in values:
+                if isinstance(value, str) and re.search(rf"\b{re.escape(value.lower())}\b", text.lower()):
+                    return value
+            for pattern, meaning in ((_NEGATIVE, "negative"), (_POSITIVE, "positive")):
+                if pattern.search(text):
+                    return next((v for v in values if isinstance(v, str) and v.lower() == meaning), values[0])
         return values[0]
 
     def _fits(self, name: str) -> bool:
