@@ -1,9 +1,26 @@
-"""Conversation trees: rows in the order they are drawn, each with what its guide characters say."""
+"""Conversation trees: rows in the order they are drawn, with their guide characters and the sums of each branch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Turn(Protocol):
+    """What a row must tell to find its place."""
+
+    @property
+    def key(self) -> str:
+        """Its own name."""
+
+    @property
+    def parent_key(self) -> str | None:
+        """What it continues."""
+
+    @property
+    def started_at_us(self) -> int:
+        """When it began, in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +78,71 @@ def arrange[T](
     return nodes
 
 
-def lanes[T](nodes: Iterable[Node[T]], *, tee: str = "├─", corner: str = "╰─", rail: str = "│ ") -> list[str]:
-    """Guide characters for arranged nodes in which a chain stays in its column and only a fork moves to the right.
+def conversation[T: Turn](rows: Iterable[T]) -> list[Node[T]]:
+    """The turns of a conversation, brothers by their start."""
+    return arrange(
+        rows,
+        key=lambda row: row.key,
+        parent=lambda row: row.parent_key,
+        order=lambda row: (row.started_at_us, row.key),
+    )
+
+
+class Lane(NamedTuple):
+    """Guide characters of a node."""
+
+    head: str
+    """Before it."""
+    tail: str
+    """Before a second line of it, the column of its own sign included."""
+
+
+def lanes[T](nodes: Iterable[Node[T]], *, tee: str = "├─", corner: str = "╰─", rail: str = "│ ") -> list[Lane]:
+    """Guides for arranged nodes in which a chain stays in its column and only a fork moves to the right.
 
     So indentation means a branch, and a chat of a hundred turns does not leave the screen.
     """
-    guides: list[str] = []
+    guides: list[Lane] = []
     trunks: list[tuple[str, bool]] = []
+    blank = " " * len(rail)
     for node in nodes:
         del trunks[node.depth :]
         trunk, forked = trunks[-1] if trunks else ("", False)
-        guides.append(trunk + (corner if node.last else tee) if forked else trunk)
-        inner = trunk + (" " * len(rail) if node.last else rail) if forked else trunk
+        head, inner = trunk, trunk
+        if forked:
+            head, inner = trunk + (corner if node.last else tee), trunk + (blank if node.last else rail)
+        guides.append(Lane(head, inner + (rail if node.children else blank)))
         trunks.append((inner, node.fork))
     return guides
+
+
+def from_root[T](nodes: Iterable[Node[T]], numbers: Callable[[T], tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """For each arranged node, the sums of `numbers` over the way from its root to itself."""
+    sums: list[tuple[int, ...]] = []
+    way: list[tuple[int, ...]] = []
+    for node in nodes:
+        del way[node.depth :]
+        own = numbers(node.row)
+        way.append(_plus(way[-1], own) if way else own)
+        sums.append(way[-1])
+    return sums
+
+
+def from_here[T](nodes: Sequence[Node[T]], numbers: Callable[[T], tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """For each arranged node, the sums of `numbers` over itself and all that continues from it."""
+    sums: list[tuple[int, ...]] = []
+    waiting: list[tuple[int, tuple[int, ...]]] = []
+    for node in reversed(nodes):
+        own = numbers(node.row)
+        while waiting and waiting[-1][0] > node.depth:
+            own = _plus(own, waiting.pop()[1])
+        waiting.append((node.depth, own))
+        sums.append(own)
+    return sums[::-1]
+
+
+def _plus(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(a + b for a, b in zip(left, right, strict=True))
 
 
 def _draw[T](

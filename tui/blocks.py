@@ -1,41 +1,15 @@
-"""A record -> the blocks of its transcript: what was asked, thought, called, answered and what went wrong.
-
-Blocks hold plain values; `transcript.py` draws them.
-"""
+"""A record -> the blocks of its transcript: what was asked, thought, called, answered and what went wrong."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from tui import tool_blocks
 from tui.data import Detail
+from tui.life import life
+from tui.parts import Block, Part, contents, dump
+from tui.structured import read
 from tui.text import count, short_model
-
-type Kind = Literal["user", "model", "thought", "call", "result", "error", "unknown", "note"]
-type Form = Literal["markdown", "plain", "json", "media"]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a block; `text` is as it came and not yet cleaned."""
-
-    form: Form
-    text: str
-    lead: str = ""
-    """What stands before its first line, such as the arrow of a result."""
-    failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One entry of the transcript."""
-
-    kind: Kind
-    title: str
-    note: str = ""
-    """Said beside the title, faintly."""
-    parts: tuple[Part, ...] = ()
 
 
 def blocks(detail: Detail) -> list[Block]:
@@ -48,6 +22,8 @@ def blocks(detail: Detail) -> list[Block]:
     ]
     if record["error"]:
         shown.append(_error(record["error"]))
+    if (line := life(record)) is not None:
+        shown.append(line)
     notes = [*record["notes"], *_unknown(record["unknown"])]
     if notes:
         shown.append(Block("note", "Notes", parts=tuple(Part("plain", note) for note in notes)))
@@ -57,21 +33,24 @@ def blocks(detail: Detail) -> list[Block]:
 def _side(steps: list[dict[str, Any]], detail: Detail, record: dict[str, Any], *, asked: bool) -> list[Block]:
     answers = {str(step["call_id"]): step for step in steps if _is(step, "_result") and step.get("call_id")}
     called = {str(step["id"]) for step in steps if _is(step, "_call") and step.get("id")}
+    schema = None if asked else _schema(record)
     shown = []
     for step in steps:
         kind = str(step.get("type"))
+        identifier = str(step.get("id") or step.get("call_id"))
+        waited = detail.waits.get(identifier)
         if kind in ("user_input", "model_output"):
-            shown.append(_message(step, record))
+            shown.append(_message(step, record, schema))
         elif kind == "thought":
             shown.append(_thought(step, record))
         elif _is(step, "_call"):
-            identifier = str(step.get("id"))
             result = answers.get(identifier) or (None if asked else detail.results.get(identifier))
-            shown.append(_call(step, result, later=result is not None and identifier not in answers))
+            later = result is not None and identifier not in answers
+            shown.append(tool_blocks.call(step, result, later=later, waited=waited))
         elif not _is(step, "_result"):
-            shown.append(Block("unknown", kind, "unknown step", (_json(step),)))
+            shown.append(Block("unknown", kind, "unknown step", (Part("json", dump(step)),)))
         elif str(step.get("call_id")) not in called:
-            shown.append(_result(step, detail.calls.get(str(step.get("call_id")))))
+            shown.append(tool_blocks.result(step, detail.calls.get(identifier), waited=waited))
     return shown
 
 
@@ -79,93 +58,46 @@ def _is(step: dict[str, Any], suffix: str) -> bool:
     return str(step.get("type", "")).endswith(suffix)
 
 
-def _message(step: dict[str, Any], record: dict[str, Any]) -> Block:
-    parts = _contents(step.get("content"))
+def _schema(record: dict[str, Any]) -> dict[str, Any] | None:
+    if "response_format" not in record["request"]:
+        return None
+    from tracer.fold.schema import schema_of
+
+    return schema_of(record["request"])
+
+
+def _message(step: dict[str, Any], record: dict[str, Any], schema: dict[str, Any] | None) -> Block:
+    parts = contents(step.get("content"))
     if step.get("error"):
-        parts = (*parts, Part("json", _dump(step["error"]), "✖ ", failed=True))
+        parts = (*parts, Part("json", dump(step["error"]), "✖ ", failed=True))
     if step["type"] == "user_input":
         return Block("user", "You", parts=parts)
     name = record["model"] or record["agent"]
-    return Block("model", short_model(name) if name else "Model", parts=parts)
+    title = short_model(name) if name else "Model"
+    if schema is not None and (text := "".join(part.text for part in parts if part.form == "markdown")):
+        others = tuple(part for part in parts if part.form != "markdown")
+        fits = record["schema_ok"]
+        words = {
+            True: "satisfies its schema",
+            False: "does not satisfy its schema",
+            None: "not checked: see its schema",
+        }
+        if read(text) is not None:
+            parts = (Part("structured", text, item=schema), *others)
+        elif fits is False:
+            words[False] = "is no JSON, and a schema was asked for"
+        return Block("model", title, words[fits], parts, failed=fits is False)
+    return Block("model", title, parts=parts)
 
 
 def _thought(step: dict[str, Any], record: dict[str, Any]) -> Block:
-    parts = _contents(step.get("summary"))
+    parts = contents(step.get("summary"))
     thoughts = [other for other in record["output"] if other.get("type") == "thought"]
     tokens = (record["usage"] or {}).get("thought_tokens")
     notes = [f"{count(tokens)} tokens"] if tokens and len(thoughts) == 1 else []
     if not parts:
         notes.append("no summary" if step.get("signature") else "empty")
     return Block("thought", "Thought", " · ".join(notes), parts)
-
-
-def _call(step: dict[str, Any], result: dict[str, Any] | None, *, later: bool = False) -> Block:
-    parts = [_json(step.get("arguments") or {})]
-    if result is not None:
-        parts += _result_parts(result)
-    note = str(step.get("id") or "")
-    if later:
-        note += " · answered in the next turn"
-    return Block("call", _tool_name(step), note, tuple(parts))
-
-
-def _result(step: dict[str, Any], call: dict[str, Any] | None) -> Block:
-    name = _tool_name({**(call or {}), **{field: value for field, value in step.items() if value is not None}})
-    parts = [] if call is None else [_json(call.get("arguments") or {})]
-    note = str(step.get("call_id") or "")
-    return Block("result", name, note, (*parts, *_result_parts(step)))
-
-
-def _tool_name(step: dict[str, Any]) -> str:
-    name = step.get("name") or str(step.get("type")).removesuffix("_call").removesuffix("_result")
-    return f"{step['server_name']} ▸ {name}" if step.get("server_name") else str(name)
-
-
-def _result_parts(step: dict[str, Any]) -> list[Part]:
-    value, failed = step.get("result"), bool(step.get("is_error"))
-    lead = "✖ " if failed else "↳ "
-    if isinstance(value, str):
-        return [Part("plain", value, lead, failed=failed)]
-    if isinstance(value, list) and value and all(isinstance(item, dict) and "type" in item for item in value):
-        first, *rest = _contents(value)
-        return [Part(first.form, first.text, lead, failed=failed), *rest]
-    return [Part("json", _dump(value), lead, failed=failed)]
-
-
-def _contents(content: Any) -> tuple[Part, ...]:
-    if content is None:
-        return ()
-    if isinstance(content, str):
-        return (Part("markdown", content),)
-    items = content if isinstance(content, list) else [content]
-    return tuple(_content(item) for item in items)
-
-
-def _content(item: Any) -> Part:
-    if not isinstance(item, dict):
-        return _json(item)
-    if item.get("type") == "text" and isinstance(item.get("text"), str):
-        return Part("markdown", item["text"])
-    if item.get("data") is not None or item.get("uri") is not None:
-        return Part("media", _media(item))
-    return _json(item)
-
-
-def _media(item: dict[str, Any]) -> str:
-    words = [str(item.get("type")), str(item.get("mime_type") or "")]
-    if isinstance(item.get("data"), str):
-        padding = item["data"][-2:].count("=")
-        words.append(_bytes(len(item["data"]) * 3 // 4 - padding))
-    if item.get("uri"):
-        words.append(str(item["uri"]))
-    return "  ".join(word for word in words if word)
-
-
-def _bytes(size: int) -> str:
-    for limit, unit in ((1 << 20, "MB"), (1 << 10, "kB")):
-        if size >= limit:
-            return f"{size / limit:.1f} {unit}"
-    return f"{size} bytes"
 
 
 def _error(error: dict[str, Any]) -> Block:
@@ -190,13 +122,3 @@ def _ghost(detail: Detail) -> Block:
         "before recording began, elsewhere, or with another key."
     )
     return Block("note", "Not recorded", parts=(Part("plain", text),))
-
-
-def _json(value: Any) -> Part:
-    return Part("json", _dump(value))
-
-
-def _dump(value: Any) -> str:
-    """JSON on one line if it is short, else indented."""
-    short = json.dumps(value, ensure_ascii=False)
-    return short if len(short) <= 60 else json.dumps(value, ensure_ascii=False, indent=2)

@@ -18,6 +18,7 @@ from tracer.store.filters import Filter
 from tracer.store.reader import RunRow, Totals
 from tracer.store.rows import ConversationRow, InteractionRow
 from tracer.wire.exchange import Exchange
+from tui.outline import Branch
 
 MAX_COUNTED = 20_000
 """Statistics speak of so many interactions, the newest."""
@@ -136,6 +137,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
+    waits: dict[str, float | None] = field(default_factory=dict)
+    """Call id -> milliseconds that the app took to answer it; None if the end of the turn is not known."""
+    branch: Branch | None = None
+    """Its line in the tree, with the sums of its branch."""
     """Everything that is known of one interaction."""
 
     row: InteractionRow
@@ -187,9 +192,9 @@ class Door:
             lambda source: (source.tree(root_key), None if where is None else source.matching(where, root_key))
         )
 
-    async def detail(self, row: InteractionRow, family: Sequence[InteractionRow]) -> Detail:
-        """The record of a row, with the calls its parent made and the results its children brought."""
-        return await self._detail.run(lambda source: _detail(source, row, family))
+    async def detail(self, branch: Branch, family: Sequence[InteractionRow]) -> Detail:
+        """The record of a turn, with the calls its parent made and the results its children brought."""
+        return await self._detail.run(lambda source: _detail(source, branch, family))
 
     async def whole(self, key: str) -> Whole:
         """An interaction as it is now, with its record (None for a ghost) and its exchanges."""
@@ -281,33 +286,46 @@ def _recording(source: Source, project: str | None, now_us: int) -> bool:
     return now_us - last_us < KILLED_AFTER_US
 
 
-def _detail(source: Source, row: InteractionRow, family: Sequence[InteractionRow]) -> Detail:
+def _detail(source: Source, branch: Branch, family: Sequence[InteractionRow]) -> Detail:
+    row = branch.row
     record = None if row.ghost else _record(source, row.key)
     if record is None:
-        return Detail(row, None)
+        return Detail(row, None, branch=branch)
     calls: dict[str, dict[str, Any]] = {}
     results: dict[str, dict[str, Any]] = {}
-    if row.parent_key and any(_is_result(step) for step in record["input"]):
-        parent = next((other for other in family if other.key == row.parent_key and not other.ghost), None)
-        for step in _steps(source, parent, "output"):
-            if str(step.get("type", "")).endswith("_call") and step.get("id"):
-                calls[str(step["id"])] = step
+    waits: dict[str, float | None] = {}
+    by_key = {other.key: other for other in family}
+    wanted = {str(step.get("call_id")) for step in record["input"] if _is_result(step)}
+    parent = by_key.get(row.parent_key or "")
+    for _ in range(MAX_NEIGHBOURS):
+        if parent is None or parent.ghost or not wanted - calls.keys():
+            break
+        before = _record(source, parent.key)
+        for step in before["output"] if before else ():
+            if str(step.get("type", "")).endswith("_call") and str(step.get("id")) in wanted:
+                calls.setdefault(str(step["id"]), step)
+        waits |= _waits(before, record)
+        parent = by_key.get(parent.parent_key or "")
     if row.tools:
         children = [other for other in family if other.parent_key == row.key]
         for child in children[:MAX_NEIGHBOURS]:
-            for step in _steps(source, child, "input"):
+            after = _record(source, child.key)
+            for step in after["input"] if after else ():
                 if _is_result(step):
                     results.setdefault(str(step.get("call_id")), step)
-    return Detail(row, record, calls, results)
+            waits = _waits(record, after) | waits
+    return Detail(row, record, calls, results, waits, branch)
+
+
+def _waits(made: dict[str, Any] | None, answered: dict[str, Any] | None) -> dict[str, float | None]:
+    if made is None or answered is None:
+        return {}
+    from tracer.context import tool_times  # pydantic comes with it, and the first screen does without
+
 
 
 def _is_result(step: dict[str, Any]) -> bool:
     return str(step.get("type", "")).endswith("_result")
-
-
-def _steps(source: Source, row: InteractionRow | None, side: str) -> list[dict[str, Any]]:
-    record = None if row is None else _record(source, row.key)
-    return [] if record is None else list(record[side])
 
 
 def _record(source: Source, key: str) -> dict[str, Any] | None:
@@ -315,3 +333,4 @@ def _record(source: Source, key: str) -> dict[str, Any] | None:
         return source.record(key)
     except StoreError:
         return None
+    return {one.call_id: one.ms for one in tool_times(made, answered)}

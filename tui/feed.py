@@ -15,7 +15,7 @@ from tracer.store.filters import Filter
 from tracer.store.rows import InteractionRow
 from tui.data import Door
 from tui.messages import DetailLoaded, ListLoaded, OverviewLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
-from tui.outline import outline
+from tui.outline import Branch, outline
 from tui.pages import PAGE
 
 DEBOUNCE_SECONDS = 0.04
@@ -72,12 +72,12 @@ class Feed:
 
         self._start(read, "tree")
 
-    def load_detail(self, row: InteractionRow, family: list[InteractionRow], *, rested: bool = False) -> None:
+    def load_detail(self, branch: Branch, family: list[InteractionRow], *, rested: bool = False) -> None:
         """An interaction -> DetailLoaded; at once if the cursor has `rested`."""
 
         async def read() -> Message:
             await asyncio.sleep(0 if rested else DEBOUNCE_SECONDS)
-            return DetailLoaded(await self._door.detail(row, family))
+            return DetailLoaded(await self._door.detail(branch, family))
 
         self._start(read, "detail")
 

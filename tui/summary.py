@@ -11,7 +11,8 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tui.data import Detail
-from tui.text import clean, cut, duration, local, money, short_model
+from tui.outline import Sums
+from tui.text import clean, count, cut, duration, local, money, short_model
 from tui.theme import S, glyph
 
 type Words = Sequence[tuple[str, Style]]
@@ -36,6 +37,7 @@ def head(detail: Detail, width: int) -> list[list[Segment]]:
                 ("via", _via(record)),
                 ("id" if record["id"] else "key", [(record["id"] or record["key"], S.muted)]),
                 ("after", _after(record)),
+                ("branch", _branch(detail)),
             )
             if words
         ]
@@ -115,6 +117,22 @@ def _via(record: dict[str, Any]) -> Words:
     client = record["client"]
     sdk = " ".join(part for part in (client["name"], client["version"]) if part)
     return [*((word, S.plain) for word in words), *([(sdk, S.muted)] if sdk else [])]
+
+
+def _branch(detail: Detail) -> Words:
+    """What the way from the root to here took, and what all that continues from here did."""
+    branch = detail.branch
+    if branch is None or branch.so_far.turns + branch.onward.turns <= 2:
+        return ()
+    words = [(f"Σ {_sums(branch.so_far)} so far", S.money)]
+    if branch.onward.turns > 1:
+        words.append((f"onward {_sums(branch.onward)}", S.muted))
+    return words
+
+
+def _sums(sums: Sums) -> str:
+    cost = f" {money(sums.cost_nano)}{'' if sums.priced == sums.turns else '+'}" if sums.priced else ""
+    return f"{sums.turns} turn{'' if sums.turns == 1 else 's'} {count(sums.tokens)} tok{cost}"
 
 
 def _after(record: dict[str, Any]) -> Words:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 from tracer.export import FORMATS, export
+from tui import media
 from tui.data import Whole
 
 COPY: tuple[tuple[str, str], ...] = (
@@ -97,18 +102,45 @@ def new_file(folder: Path, stem: str, suffix: str, text: str) -> Path:
     raise FileExistsError(f"too many files like {stem}")
 
 
-def write(path: Path, text: str) -> Path:
-    """Put a text into a file that only its owner can read. Raises OSError."""
+def write(path: Path, content: str | bytes) -> Path:
+    """Put a text or bytes into a file that only its owner can read. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(FileNotFoundError):
         path.unlink()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
+    body = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(body)
     return path
 
 
 def pager() -> list[str]:
+def opened(item: media.Item, folder: Path | None) -> str:
+    """Hand an image, audio, video or document to the desktop's own program; returns what became of it."""
+    body = media.contents(item)
+    target = media.address(item) if body is None else None
+    if body is not None and folder is not None:
+        try:
+            target = str(write(folder / media.file_name(item, body), body))
+        except OSError as error:
+            return f"could not be written to {folder}: {error.strerror}"
+    if target is None:
+        return f"there is nothing here to open: {media.named(item)}"
+    program = next((found for name in ("xdg-open", "open") if (found := shutil.which(name))), None)
+    if program is None or not _has_desktop():
+        return f"no desktop to open it on: it is {'in' if body is not None else 'at'} {target}"
+    try:
+        nothing = subprocess.DEVNULL
+        process = subprocess.Popen([program, target], stdin=nothing, stdout=nothing, stderr=nothing)
+    except OSError as error:
+        return f"{program!r} could not be started ({error.strerror}): it is {target}"
+    Thread(target=process.wait, daemon=True).start()  # or its end would be nobody's
+    return f"opened with {Path(program).name}: {target}"
+
+
+def _has_desktop() -> bool:
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
     """The command that shows a file page by page."""
     return shlex.split(os.environ.get("PAGER", "")) or ["less"]
 

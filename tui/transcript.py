@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from tui.blocks import Block, Kind, Part
+from tui.media import picture
+from tui.parts import Block, Kind, Part
+from tui.structured import fields, read
 from tui.text import clean, cut, lines_of, wrap
 from tui.theme import S
 
@@ -18,6 +21,8 @@ MAX_MARKDOWN = 64_000
 """Longer texts are shown as they are: Rich needs some 10 ms for a thousand characters."""
 MAX_LINES = 4_000
 """Lines of one part; `tracer show` prints the rest."""
+BESIDE_FROM = 84
+"""Width from which a call and its result stand side by side."""
 FOLDED_LINES: dict[Kind, int] = {"call": 14, "result": 14, "unknown": 8, "user": 40}
 """How much of a long body is shown before it is opened."""
 
@@ -48,9 +53,23 @@ class Line:
 type Body = list[list[Segment]]
 
 
-def bodies(blocks: Sequence[Block], width: int) -> list[Body]:
-    """The body lines of every block, indented, whole."""
-    return [[line for part in block.parts for line in _part(block, part, width - 3)] for block in blocks]
+def bodies(blocks: Sequence[Block], width: int, *, pictures: bool = False) -> list[Body]:
+    """The body lines of every block, indented, whole; images drawn if the terminal has colours for `pictures`."""
+    return [_body(block, width - 3, pictures) for block in blocks]
+
+
+def _body(block: Block, width: int, pictures: bool) -> Body:
+    if block.answer_at is None or width < BESIDE_FROM or block.answer_at >= len(block.parts):
+        return [line for part in block.parts for line in _part(block, part, width, pictures)]
+    room = (width - 3) // 2
+    asked = [line for part in block.parts[: block.answer_at] for line in _part(block, part, room, pictures)]
+    answer = [line for part in block.parts[block.answer_at :] for line in _part(block, part, room, pictures)]
+    nothing: list[Segment] = []
+    beside: Body = []
+    for left, right in zip_longest(asked, answer, fillvalue=nothing):
+        used = sum(cell_len(segment.text) for segment in left)
+        beside.append([*left, Segment(" " * (room - used)), Segment(" │ ", S.line), *right])
+    return beside
 
 
 def lines(
@@ -83,7 +102,7 @@ def _head(index: int, block: Block, body: Body, width: int, *, folded: bool, fol
     segments = [Segment("▍", style), Segment(cut(sign + clean(block.title), room), style)]
     room -= cell_len(segments[1].text)
     if block.note and room > 4:
-        segments.append(Segment(cut("  " + clean(block.note), room), S.faint))
+        segments.append(Segment(cut("  " + clean(block.note), room), S.failed if block.failed else S.faint))
     if block.kind == "thought" and body:
         segments.append(Segment("  ▸ " if folded else "  ▾ ", S.faint))
         if folded:
@@ -94,8 +113,8 @@ def _head(index: int, block: Block, body: Body, width: int, *, folded: bool, fol
     return _line(segments, index, fold=foldable)
 
 
-def _part(block: Block, part: Part, width: int) -> Iterator[list[Segment]]:
-    for number, line in enumerate(_drawn(block, part, width - len(part.lead))):
+def _part(block: Block, part: Part, width: int, pictures: bool) -> Iterator[list[Segment]]:
+    for number, line in enumerate(_drawn(block, part, width - len(part.lead), pictures)):
         if number >= MAX_LINES:
             yield [Segment("⋯ too long for the screen; `tracer show` prints all of it", S.faint)]
             return
@@ -107,18 +126,44 @@ def _part(block: Block, part: Part, width: int) -> Iterator[list[Segment]]:
             yield [Segment(" " * len(part.lead)), *line]
 
 
-def _drawn(block: Block, part: Part, width: int) -> Iterable[list[Segment]]:
+def _drawn(block: Block, part: Part, width: int, pictures: bool) -> Iterable[list[Segment]]:
     if part.form == "markdown" and block.kind in ("model", "thought") and len(part.text) <= MAX_MARKDOWN:
         from tui.markdown import markdown
 
         return markdown(part.text, width, S.thought_text if block.kind == "thought" else S.plain)
+    if part.form == "code" and len(part.text) <= MAX_MARKDOWN and "```" not in part.text:
+        from tui.markdown import markdown
+
+        return markdown(f"```{part.language}\n{part.text}\n```", width, S.plain)
     if part.form == "json":
         return _json(part.text, width)
+    if part.form == "structured":
+        return _structured(part, width)
     if part.form == "media":
-        pieces = enumerate(wrap(clean(part.text), width - 2))
-        return [[Segment("  " if number else "▣ ", S.thought), Segment(piece, S.plain)] for number, piece in pieces]
-    style = S.failed if part.failed else S.muted if block.kind == "note" else S.plain
+        return _media(part, width, pictures)
+    style = S.failed if part.failed else S.muted if block.kind == "note" or part.form == "citation" else S.plain
     return ([Segment(piece, style)] for line in lines_of(part.text) for piece in wrap(line, width))
+
+
+def _media(part: Part, width: int, pictures: bool) -> Iterator[list[Segment]]:
+    for number, piece in enumerate(wrap(clean(part.text), width - 2)):
+        opens = [Segment("  o opens it", S.faint)] if not number and cell_len(piece) + 14 <= width else []
+        yield [Segment("  " if number else "▣ ", S.thought), Segment(piece, S.plain), *opens]
+    if pictures and part.item is not None:
+        yield from ([Segment("  "), *line] for line in picture(part.item, width - 2))
+
+
+def _structured(part: Part, width: int) -> Iterator[list[Segment]]:
+    for field in fields(read(part.text), dict(part.item or {})):
+        room = max(width * 3 // 5, width - cell_len(field.wanted) - 2)
+        said = f"  {clean(field.wanted)}" if field.wanted else ""
+        drawn = list(_json(field.text, room))
+        for number, line in enumerate(drawn):
+            used = sum(cell_len(segment.text) for segment in line)
+            note = cut(said, width - used) if not number else ""
+            pad = " " * max(0, width - used - cell_len(note)) if note else ""
+            told = [Segment(segment.text, S.failed) for segment in line] if field.missing else line
+            yield [*told, Segment(pad), Segment(note, S.failed if field.missing else S.faint)]
 
 
 _JSON = re.compile(

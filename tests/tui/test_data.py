@@ -10,6 +10,7 @@ from tracer.store.reader import Reader
 from tracer.store.writer import Writer
 from tracer.testing import START_US, answer, exchange
 from tui.data import KILLED_AFTER_US, Door
+from tui.outline import outline
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ async def test_every_read_is_off_the_event_loop_and_each_reader_stays_in_its_thr
     await door.overview(START_US)
     (row, *_) = await door.conversations(await door.conversation_seqs(None))
     family = (await door.tree(row.root_key))[0]
-    await door.detail(family[0], family)
+    await door.detail(outline(family)[0], family)
     await door.start_watching()
     assert await door.changes() is None
     await door.close()

@@ -6,21 +6,18 @@ import dataclasses
 from typing import Any
 
 import pytest
+from drawn import ASKED, MINUTE, answered, detail, node, said, transcript
 from rich.cells import cell_len
 
-from tracer.normalize import normalize
-from tracer.store.rows import ConversationRow, InteractionRow
+from tracer.store.rows import ConversationRow
 from tracer.testing import answer, exchange, function_call
 from tui.blocks import blocks
-from tui.data import Detail
 from tui.markdown import markdown, paragraphs, rendered
 from tui.outline import outline
 from tui.summary import head
 from tui.theme import S
 from tui.transcript import bodies, lines
 from tui.widgets import conversations, tree
-
-MINUTE = 60_000_000
 
 CONVERSATION = ConversationRow(
     seq=1,
@@ -37,25 +34,6 @@ CONVERSATION = ConversationRow(
     last_at_us=0,
     models="gemini-3.5-flash",
 )
-
-
-def node(key: str, parent: str | None = None, at: int = 0, **fields: Any) -> InteractionRow:
-    values: dict[str, Any] = {field.name: None for field in dataclasses.fields(InteractionRow)}
-    values |= {"seq": at, "rev": 1, "key": key, "project": "test", "parent_key": parent, "root_key": "a"}
-    values |= {
-        "ghost": False,
-        "dialect": "steps",
-        "state": "complete",
-        "status": "completed",
-        "tools": "",
-        "answer": "",
-    }
-    values |= {"background": False, "stream": False, "polls": 0, "retries": 0, "hops": 0, "prompt": key}
-    return InteractionRow(**values | {"started_at_us": at * MINUTE} | fields)
-
-
-def said(segments) -> str:
-    return "".join(segment.text for segment in segments)
 
 
 def test_a_conversation_in_two_lines():
@@ -85,9 +63,9 @@ def test_no_line_is_wider_than_its_pane(width):
         if width >= 64 or draw is conversations.first_line:
             assert cell_len(said(draw(wide, width, 0))) <= width
     branch = outline([node("a", prompt="日本語 " * 30, tools="search lookup", model="gemini-3.5-flash")])[0]
-    for draw in (tree.first_line, tree.second_line, tree.one_line):
-        if width >= (76 if draw is tree.one_line else 40):
-            assert cell_len(said(draw(branch, width))) == width
+    for drawn in (tree.first_line(branch, width), tree.second_line(branch, width, 0)):
+        assert width < 40 or cell_len(said(drawn)) == width
+    assert width < 76 or cell_len(said(tree.one_line(branch, width, 0))) == width
 
 
 @pytest.mark.parametrize(
@@ -124,14 +102,14 @@ def test_an_interaction_in_two_lines():
     )
     branch = outline([row, node("b", "a", 1)])[0]
     assert said(tree.first_line(branch, 56)) == " ● Where is it?                          ⚙ lookup_order "
-    assert said(tree.second_line(branch, 56)) == " │  3.5-flash                  1.2k→400  900ms  $0.0132 "
+    assert said(tree.second_line(branch, 56, 0)) == " │  3.5-flash   Σ 0 $0.0132    1.2k→400  900ms  $0.0132 "
 
 
 def test_a_narrow_tree_drops_the_tokens():
     row = node(
         "a", model="gemini-3.5-flash", input_tokens=12, output_tokens=7, duration_us=900_000, cost_nano=10_000_000
     )
-    assert said(tree.second_line(outline([row])[0], 34)) == "    3.5-flash      900ms  $0.0100 "
+    assert said(tree.second_line(outline([row])[0], 34, 0)) == "    3.5-flash      900ms  $0.0100 "
 
 
 def test_a_chain_stays_in_its_column_and_a_fork_does_not():
@@ -171,25 +149,6 @@ def test_a_turn_that_brings_tool_results_is_marked():
     assert said(tree.first_line(outline(rows)[1], 50)).startswith(" ● ↳ lookup_order:")
 
 
-def detail(*exchanges, **fields: Any) -> Detail:
-    record = normalize(exchanges).model_dump(by_alias=True, mode="json")
-    return Detail(node("a", **fields), record)
-
-
-def transcript(shown: Detail, width: int = 60, *, thoughts: bool = False) -> str:
-    made = blocks(shown)
-    drawn = lines(made, bodies(made, width), width, {}, thoughts=thoughts)
-    assert all(cell_len(said(line.segments)) <= width for line in drawn)
-    return "\n".join(said(line.segments).rstrip() for line in drawn)
-
-
-ASKED = {"model": "gemini-3.5-flash", "input": "Go"}
-
-
-def answered(*steps: dict[str, Any]) -> str:
-    return transcript(detail(exchange(ASKED, answer("v1_a", steps=list(steps)))))
-
-
 def output(text: str) -> dict[str, Any]:
     return {"type": "model_output", "content": [{"type": "text", "text": text}]}
 
@@ -210,7 +169,7 @@ def test_an_answer_cannot_drive_the_terminal():
 def test_a_call_and_its_result_are_one_block():
     call = {"type": "google_search_call", "id": "s1", "arguments": {"queries": ["a"]}}
     result = {"type": "google_search_result", "call_id": "s1", "result": [{"search_suggestions": "b"}]}
-    assert '▍⚙ google_search  s1\n  {"queries": ["a"]}\n  ↳ [{"search_suggestions": "b"}]\n' in answered(call, result)
+    assert "▍⚙ google_search  s1\n  ? a\n  ↳ search suggestions (HTML; raw HTTP shows it)\n" in answered(call, result)
 
 
 def test_a_long_result_is_folded_and_says_how_much_is_hidden():
@@ -222,7 +181,7 @@ def test_a_long_result_is_folded_and_says_how_much_is_hidden():
 def test_media_are_named_with_type_and_size():
     request = {"model": "m", "input": [{"type": "image", "data": "AAAA" * 512, "mime_type": "image/png"}]}
     shown = transcript(detail(exchange(request, answer("v1_a", text="A cat"))))
-    assert "▍You\n  ▣ image  image/png  1.5 kB\n" in shown
+    assert "▍You\n  ▣ image  image/png  1.5 kB  o opens it\n" in shown
 
 
 def test_a_long_uri_wraps_without_looking_like_two_media():

@@ -65,14 +65,9 @@ def command(id_: str | None, as_json: bool, limit: int, db: str | None, project:
 
 
 def _nodes(reader: Reader, conversation: ConversationRow) -> list[Node[InteractionRow]]:
-    from tracer.tree import arrange
+    from tracer import tree
 
-    return arrange(
-        reader.tree(conversation.root_key),
-        key=lambda row: row.key,
-        parent=lambda row: row.parent_key,
-        order=lambda row: (row.started_at_us, row.key),
-    )
+    return tree.conversation(reader.tree(conversation.root_key))
 
 
 def _headline(conversation: ConversationRow, with_project: bool) -> str:
@@ -95,7 +90,7 @@ def _lines(nodes: list[Node[InteractionRow]]) -> list[str]:
     lines: list[str] = []
     for node, guide in zip(nodes, lanes(nodes), strict=True):
         row = node.row
-        head = f"{guide}{rendering.glyph(row.status, row.state, ghost=row.ghost)} "
+        head = f"{guide.head}{rendering.glyph(row.status, row.state, ghost=row.ghost)} "
         prompt, facts = _prompt(row), _facts(row)
         room = PROMPT_CELLS
         if available is not None:

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 
 from tracer.errors import UsageError
 from tracer.store.filters import Filter, parse
+from tui import media, takeaway
 from tui.data import Door, Subject
 from tui.feed import Feed
 from tui.header import Facts
@@ -28,15 +29,19 @@ from tui.messages import (
     TreeLoaded,
 )
 from tui.screens.panes import PanesScreen
+from tui.screens.menu import Choice, MenuScreen
 from tui.widgets.conversations import ConversationList
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.virtual_list import VirtualList
+from tui.widgets.steps import StepsPane
 
 POLL_SECONDS = 0.25
 REQUERY_SECONDS = 1.0
 """A filtered list is asked for again at most this often while a recording goes on."""
 AGE_SECONDS = 20.0
 
+MAX_CHOICES = 9
+"""Media that one digit chooses from."""
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -210,9 +215,9 @@ class ConversationsScreen(PanesScreen):
         self.say("")
 
     def _read_chosen(self, *, rested: bool = False) -> None:
-        row = self.outline.chosen
-        if row is not None:
-            self.feed.load_detail(row, self.outline.family, rested=rested)
+        branch = self.outline.chosen_branch
+        if branch is not None:
+            self.feed.load_detail(branch, self.outline.family, rested=rested)
 
     def on_virtual_list_opened(self, message: VirtualList.Opened) -> None:
         """Enter goes one pane to the right."""
@@ -267,3 +272,22 @@ class ConversationsScreen(PanesScreen):
         """The interaction under the tree's cursor."""
         row = self.outline.chosen
         return None if row is None else Subject(row, self.outline.family)
+    def on_steps_pane_media(self, message: StepsPane.Media) -> None:
+        """Open what the block carries; if it is more, ask which."""
+        items = message.items[:MAX_CHOICES]
+        if not items:
+            self.say("there is no image, audio, video or document in this interaction")
+        elif len(items) == 1:
+            self._open_media(items[0])
+        else:
+            choices = [Choice(str(place), media.one_line(item), str(place)) for place, item in enumerate(items, 1)]
+
+            def chosen(place: str | None) -> None:
+                if place is not None:
+                    self._open_media(items[int(place) - 1])
+
+            self.app.push_screen(MenuScreen("Open", choices), chosen)
+
+    def _open_media(self, item: media.Item) -> None:
+        self.say(takeaway.opened(item, self._folder))
+

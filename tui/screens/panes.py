@@ -60,7 +60,7 @@ class PanesScreen(SharedScreen):
         with Horizontal(id="panes"):
             for name, pane in (
                 ("list", ConversationList(self._now_us, id="list")),
-                ("tree", ConversationTree(id="tree")),
+                ("tree", ConversationTree(self._now_us, id="tree")),
                 ("steps", StepsPane(id="steps")),
             ):
                 with Vertical(classes="pane", id=f"{name}-pane"):
@@ -117,10 +117,9 @@ class PanesScreen(SharedScreen):
         self._arrange()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The bars follow the keyboard."""
+        """The bars follow the keyboard; what was said stays while it comes back from a prompt."""
         if event.widget.id in self.PANES:
             self._current = event.widget.id
-        self.say("")
 
     def _arrange(self) -> None:
         here = self.PANES.index(self._current)
@@ -128,6 +127,7 @@ class PanesScreen(SharedScreen):
         shown = self.PANES[first : first + self.shown_panes]
         for name in self.PANES:
             pane = self.query_one(f"#{name}-pane")
+            self.say(self._said if event.widget.id == self._current else "")
             pane.display = name in shown
             pane.set_class(self.narrow, "-alone")
         self.call_after_refresh(self.say, self._said)
@@ -152,7 +152,7 @@ class PanesScreen(SharedScreen):
 
     def go_to(self, name: str) -> None:
         """Give a pane the keyboard, and show it."""
-        self._current = name
+        self._current, self._said = name, ""
         self._arrange()
         self.query_one(f"#{name}").focus()
 

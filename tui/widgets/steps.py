@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.segment import Segment
 from textual import events
@@ -13,8 +13,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.worker import Worker
 
-from tui.blocks import Block, blocks
+from tui.blocks import blocks
 from tui.data import Detail
+from tui.parts import Block
 from tui.summary import head
 from tui.transcript import Body, Line, bodies, lines
 from tui.widgets.virtual_list import Hint, VirtualList
@@ -28,8 +29,9 @@ class StepsPane(VirtualList):
         ("↵", "fold"),
         ("t", "thoughts"),
         ("{ }", "blocks"),
-        ("r", "raw"),
-        ("w", "waterfall"),
+        ("o", "open media"),
+        ("r w", "raw, waterfall"),
+        ("C", "context"),
         ("y e", "copy, export"),
         ("?", "keys"),
         ("q", "quit"),
@@ -38,6 +40,7 @@ class StepsPane(VirtualList):
         Binding("right_curly_bracket", "block(1)", "next block", show=False),
         Binding("left_curly_bracket", "block(-1)", "block before", show=False),
         Binding("space", "open", "fold", show=False),
+        Binding("o", "media", "open image, audio, video or document", show=False),
     ]
 
     @dataclass
@@ -48,6 +51,12 @@ class StepsPane(VirtualList):
         width: int
         blocks: list[Block]
         bodies: list[Body]
+
+    @dataclass
+    class Media(Message):
+        """One of these is to be opened; none of them if the block has none."""
+
+        items: list[Mapping[str, Any]]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -88,10 +97,11 @@ class StepsPane(VirtualList):
         if self._drawing or detail is None or width <= 0 or self._drawn == (detail, width):
             return
         self._drawing = True
+        pictures = self.app.console.color_system in ("truecolor", "256")
 
         async def work() -> None:
             shown = blocks(detail)
-            drawn = await asyncio.to_thread(bodies, shown, width)
+            drawn = await asyncio.to_thread(bodies, shown, width, pictures=pictures)
             self.post_message(self.LaidOut(detail, width, shown, drawn))
 
         _: Worker[None] = self.run_worker(work, group="layout")
@@ -136,6 +146,13 @@ class StepsPane(VirtualList):
             is_open = self._opened.get(here, self.thoughts_open if self._blocks[here].kind == "thought" else False)
             self._opened[here] = not is_open
             self._fold_around(here)
+
+    def action_media(self) -> None:
+        """Ask for the media of the block under the cursor; of the whole transcript if it has none."""
+        self.take_count()
+        here = self._block_here()
+        items = [] if here is None else self._blocks[here].media
+        self.post_message(self.Media(items or [item for block in self._blocks for item in block.media]))
 
     def action_block(self, step: int) -> None:
         """To the head of another block."""
