@@ -303,10 +303,26 @@ def _to_be_seen(record: dict[str, Any]) -> list[str]:
     seen = [record["error"]["message"] if record["error"] else record["status"]]
     for step in record["input"] + record["output"]:
         contents = step["content"] if step["type"] in ("user_input", "model_output") else []
-        seen += [content.get("text") or f"{content['type']} {content['mime_type']}" for content in contents]
+        for content in contents:
+            seen += _words(content.get("text") or f"{content['type']} {content['mime_type']}")
         if step["type"].endswith("_call"):
             seen.append(step.get("name") or step["type"].removesuffix("_call"))
     return seen
+
+
+def _words(text: str) -> list[str]:
+    # A text; of structured output its names and values, between which the screen may say what was asked for.
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [text]
+    return _leaves(value) if isinstance(value, dict) else [text]
+
+
+def _leaves(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [leaf for name, part in value.items() for leaf in (name, *_leaves(part))]
+    return [leaf for part in value for leaf in _leaves(part)] if isinstance(value, list) else [json.dumps(value)]
 
 
 async def _transcript(db: Path, record: dict[str, Any]) -> str:
