@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from tracer.proxy.access import Access
 from tracer.proxy.addon import RecordingAddon
 from tracer.proxy.run import EmbeddedProxy
 from tracer.proxy.upstream import Routing, Upstream
+from tracer.proxy.way_out import WayOut
 from tracer.testing import START_US
 from tracer.wire.exchange import Exchange
 from tracer.wire.frames import Closed, ExchangeAssembler, Frame, Opened
@@ -121,6 +125,7 @@ class Stage:
     said: list[str]
     peers: list[Peer]
     proxy: EmbeddedProxy
+    upstream: str
 
     async def client(self) -> Peer:
         self.peers.append(Peer(*await asyncio.open_connection(*self.address)))
@@ -156,6 +161,7 @@ def stage(tmp_path: Path) -> OpenStage:
         tls: tuple[Any, Path] | None = None,
         forward: bool = False,
         token: str | None = None,
+        way_out: WayOut | None = None,
     ) -> AsyncIterator[Stage]:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             peer = Peer(reader, writer)
@@ -174,12 +180,12 @@ def stage(tmp_path: Path) -> OpenStage:
         addon = RecordingAddon(Routing(upstream), recorder or recordings.recorder, said.append, access=Access(token))
         proxy = EmbeddedProxy(
             addon, host="127.0.0.1", port=0, upstream=upstream, ca_folder=tmp_path / "ca", trusted=tls and tls[1],
-            forward=("127.0.0.1", 0) if forward else None,
+            forward=("127.0.0.1", 0) if forward else None, way_out=way_out,
         )  # fmt: skip
         try:
             url = await proxy.start()
             host, _, own_port = url.removeprefix("http://").partition(":")
-            yield Stage(url, (host, int(own_port)), recordings, addon, said, peers, proxy)
+            yield Stage(url, (host, int(own_port)), recordings, addon, said, peers, proxy, upstream.authority)
         finally:
             await proxy.stop()
             server.close()
@@ -198,3 +204,22 @@ def wire() -> Any:
         chunked = staticmethod(chunked)
 
     return Wire
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> Any:
+    """A TLS server for 127.0.0.1 with an authority of its own, from mitmproxy's own tools."""
+    from mitmproxy.certs import CertStore
+
+    store = CertStore.from_store(tmp_path / "upstream", "stranger", 2048)
+    entry = store.get_cert("127.0.0.1", [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(entry.cert.to_pem())
+    from cryptography.hazmat.primitives import serialization as form
+
+    key.write_bytes(
+        entry.privatekey.private_bytes(form.Encoding.PEM, form.PrivateFormat.TraditionalOpenSSL, form.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    return context, tmp_path / "upstream" / "stranger-ca-cert.pem"

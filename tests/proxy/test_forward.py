@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import ssl
 from pathlib import Path
 from typing import Any
@@ -16,25 +15,6 @@ from cryptography.x509.oid import NameOID
 from tracer.proxy.trust import forward_variables
 
 PATIENCE = 20
-
-
-@pytest.fixture
-def certified(tmp_path: Path) -> Any:
-    """A TLS server for 127.0.0.1 with an authority of its own, from mitmproxy's own tools."""
-    from mitmproxy.certs import CertStore
-
-    store = CertStore.from_store(tmp_path / "upstream", "stranger", 2048)
-    entry = store.get_cert("127.0.0.1", [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
-    chain.write_bytes(entry.cert.to_pem())
-    from cryptography.hazmat.primitives import serialization as form
-
-    key.write_bytes(
-        entry.privatekey.private_bytes(form.Encoding.PEM, form.PrivateFormat.TraditionalOpenSSL, form.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, key)
-    return context, tmp_path / "upstream" / "stranger-ca-cert.pem"
 
 
 async def answers(peer: Any) -> None:

@@ -107,7 +107,7 @@ def _environment() -> Iterator[Finding]:
     for name in _PROXIES:
         if os.environ.get(name):
             # Its value may hold a password.
-            yield Finding("environment", "note", f"{name} is set: `tracer run` keeps 127.0.0.1 out of it")
+            yield Finding("environment", "note", f"{name} is set: the service is asked through it")
     if not (os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY")):
         yield Finding("environment", "note", "no GEMINI_API_KEY: `tracer emulate -- CMD` needs none")
 

@@ -27,7 +27,8 @@ def child_environment(
 ) -> dict[str, str]:
     """The environment that leads SDKs to the proxy at `url`, by its `base_urls` unless other variables are given."""
     changed = {**environ, **(base_urls(url) if variables is None else variables)}
-    if any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in environ):
+    is_forward = "HTTPS_PROXY" in (variables or {})
+    if not is_forward and any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in environ):
         # Or the SDK would ask that proxy for our loopback address.
         for name in ("no_proxy", "NO_PROXY"):
             exceptions = environ.get(name) or environ.get(name.swapcase(), "")

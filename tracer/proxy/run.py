@@ -19,6 +19,7 @@ from typing import Any
 from tracer.errors import TracerError
 from tracer.proxy import tuning
 from tracer.proxy.upstream import Upstream
+from tracer.proxy.way_out import WayOut, WayOutAddon
 from tracer.wire.routes import HOSTS
 
 _DAY_SECONDS = 86_400
@@ -37,12 +38,14 @@ class EmbeddedProxy:
         ca_folder: Path,
         trusted: Path | None = None,
         forward: tuple[str, int] | None = None,
+        way_out: WayOut | None = None,
     ) -> None:
         """`addon` gets mitmproxy's hooks; port 0 takes a free one.
 
         `forward` is where clients may ask for tunnels (CONNECT) as well. Only those to the service's hosts and to
         `upstream` are looked into; all others are passed on at the TCP level, with no certificate of ours.
         `trusted` is a file of certificate authorities for the upstream, else those of the certifi package count.
+        `way_out` names the proxies between here and the upstream.
         """
         self._addon = addon
         self._listen = (host, port)
@@ -50,6 +53,7 @@ class EmbeddedProxy:
         self._ca_folder = ca_folder
         self._trusted = trusted
         self._forward = forward
+        self._way_out = [WayOutAddon(way_out)] if way_out else []
         self.forward_url: str | None = None
         """The URL of the forward proxy while it listens."""
         self._master: Any = None
@@ -60,7 +64,7 @@ class EmbeddedProxy:
         """The URL on which it listens now. Raises TracerError if it can't."""
         self._ca_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ready = _Ready()
-        self._master = _master([ready, _HangUp(), self._addon], self._options())
+        self._master = _master([ready, _HangUp(), self._addon, *self._way_out], self._options())
         self._tuned.enter_context(tuning.quick_connections(self._master))
         self._tuned.enter_context(tuning.unchecked_messages())
         self._running = asyncio.create_task(self._master.run())

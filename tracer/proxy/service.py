@@ -19,6 +19,7 @@ from tracer.proxy.addon import RecordingAddon
 from tracer.proxy.run import EmbeddedProxy
 from tracer.proxy.trust import forward_variables
 from tracer.proxy.upstream import Routing
+from tracer.proxy.way_out import WayOut
 from tracer.settings import Settings
 from tracer.store.schema import open_for_writing
 
@@ -67,6 +68,10 @@ class RecordingProxy:
         access = Access(listen.token)
         self.addon = RecordingAddon(routing, self._capture.recorder, report, access=access)
         trusted = os.environ.get("SSL_CERT_FILE")
+        way_out = WayOut(os.environ)
+        for problem in way_out.problems:
+            report(problem)
+        self._upstream = routing.gemini
         self._proxy = EmbeddedProxy(
             self.addon,
             host=listen.host,
@@ -76,6 +81,7 @@ class RecordingProxy:
             # The variable by which the SDKs themselves are told whom to trust.
             trusted=Path(trusted) if trusted else None,
             forward=listen.forward,
+            way_out=way_out,
         )
         self._watch: asyncio.Task[None] | None = None
         self.hurry = asyncio.Event()
@@ -95,7 +101,9 @@ class RecordingProxy:
         """What leads a program through the forward proxy, once it listens. Raises TracerError."""
         assert self._proxy.forward_url is not None
         try:
-            return forward_variables(self._proxy.forward_url, self._proxy.authority, os.environ)
+            return forward_variables(
+                self._proxy.forward_url, self._proxy.authority, os.environ, upstream=self._upstream.host
+            )
         except OSError as error:
             folder = str(self._proxy.authority.parent)
             raise TracerError(f"the certificates can't be written to {folder!r}: {error.strerror}") from error

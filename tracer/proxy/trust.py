@@ -7,11 +7,20 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment
+
+from tracer.wire.routes import GEMINI_ORIGIN, VERTEX_ORIGIN
+
+SERVICE_HOSTS = tuple(urlsplit(origin).netloc for origin in (GEMINI_ORIGIN, VERTEX_ORIGIN))
 
 
-def forward_variables(url: str, authority: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def forward_variables(
+    url: str, authority: Path, environ: Mapping[str, str], *, upstream: str | None = None
+) -> dict[str, str]:
     """The variables that lead a program through the forward proxy at `url`.
 
+    Entries of `NO_PROXY` that name the service's hosts, or `upstream`'s, are taken out, or its calls would not come.
     `authority` is the certificate of our authority. Python, curl and Go read `SSL_CERT_FILE` and then trust nothing
     else, so it names a file beside `authority` that holds the roots trusted so far and ours; Node adds the file of
     `NODE_EXTRA_CA_CERTS` to its own roots. Raises OSError if the files can't be written.
@@ -27,7 +36,18 @@ def forward_variables(url: str, authority: Path, environ: Mapping[str, str]) -> 
         "CURL_CA_BUNDLE": str(bundle),
         "NODE_EXTRA_CA_CERTS": str(node),
         "NODE_USE_ENV_PROXY": "1",
+        **_exceptions(environ, [*SERVICE_HOSTS, *([upstream] if upstream else [])]),
     }
+
+
+def _exceptions(environ: Mapping[str, str], hosts: list[str]) -> dict[str, str]:
+    changed: dict[str, str] = {}
+    for name in ("NO_PROXY", "no_proxy"):
+        entries = environ.get(name, "").split(",")
+        kept = [each for each in entries if not any(proxy_bypass_environment(host, {"no": each}) for host in hosts)]
+        if kept != entries:
+            changed[name] = ",".join(kept)
+    return changed
 
 
 def _roots(environ: Mapping[str, str]) -> list[Path]:
