@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import tomllib
@@ -83,11 +84,25 @@ def load(*, db: str | None = None, folder: Path | None = None, environ: Mapping[
         tier=cast("Literal['free', 'paid'] | None", tier),
         prices=base / str(config["prices"]) if "prices" in config else None,
         max_body=int(config.get("max_body", DEFAULT_MAX_BODY)),
-        scrub=tuple(config.get("scrub", ())),
+        scrub=_scrub(config, config_file),
         capture=cast("Literal['full', 'metadata']", capture),
         config_file=config_file,
         extra={name: value for name, value in config.items() if name not in known},
     )
+
+
+@functools.lru_cache(maxsize=64)
+def scrub_rules(folder: Path) -> tuple[str, ...]:
+    """`[tool.tracer] scrub` of a folder's project, alone and cheaply: tests ask for it. Raises UsageError."""
+    config_file, config = _config(folder)
+    return _scrub(config, config_file)
+
+
+def _scrub(config: Mapping[str, Any], config_file: Path | None) -> tuple[str, ...]:
+    rules = config.get("scrub", [])
+    if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+        raise UsageError(f"[tool.tracer] scrub is {rules!r} in {config_file}: it must be a list of regular expressions")
+    return tuple(rules)
 
 
 def _config(folder: Path) -> tuple[Path | None, dict[str, Any]]:

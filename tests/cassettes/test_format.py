@@ -14,7 +14,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer.cassettes.format import body_hash, dumps, loads
+from tracer.cassettes.facts import body_hash
+from tracer.cassettes.format import dumps, loads
 from tracer.cassettes.literal import serialize
 from tracer.errors import CassetteError
 from tracer.testing import answer, exchange, text_stream

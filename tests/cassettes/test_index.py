@@ -51,7 +51,7 @@ def test_second_reading_needs_no_yaml(cassette: Path, monkeypatch: pytest.Monkey
 def test_large_cassette_is_not_even_read(
     cassette: Path, recorded: list[Exchange], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = b'{"text": "' + b"x" * (1 << 20) + b'"}'
+    body = b'{"text": "' + b"word " * (1 << 18) + b'"}'
     files.update(cassette, lambda _: [replace(recorded[0], response_body=body, chunks=())])
     os.utime(cassette, (1, 1))
     index.contents(cassette)

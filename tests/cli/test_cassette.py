@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -127,6 +128,44 @@ def test_show_and_check(folder: Path) -> None:
     assert "b.interactions.yaml has format 2" in problems
     (folder / "tests").mkdir()
     assert "no cassette is in" in run("cassette", "check", str(folder / "tests"), code=1).stderr
+
+
+def test_media_inline_or_beside(folder: Path) -> None:
+    image = {"type": "image", "data": base64.b64encode(bytes(range(256)) * 300).decode(), "mime_type": "image/png"}
+    shown = exchange({**MODEL, "input": [image]}, answer("v1_i", text="A picture."), project="main", key="a" * 32)
+    with Writer(folder / "t.db") as writer:
+        writer.apply([shown])
+    run("cassette", "make", "v1_i", "-o", "beside.yaml")
+    run("cassette", "make", "v1_i", "-o", "inline.yaml", "--inline")
+    assert (folder / "beside.media").is_dir()
+    assert not (folder / "inline.media").exists()
+    assert (folder / "inline.yaml").stat().st_size > 100_000 > (folder / "beside.yaml").stat().st_size
+    bodies = {name: files.load(folder / name)[0].request_body for name in ("beside.yaml", "inline.yaml")}
+    assert set(bodies.values()) == {shown.request_body}
+    assert "written again" in run("cassette", "upgrade", "beside.yaml", "--inline").stderr
+    assert not (folder / "beside.media").exists()
+    assert "as it was" in run("cassette", "upgrade", "beside.yaml", "--inline").stderr
+
+
+def test_cassettes_of_others_become_ours(folder: Path, repository: Path) -> None:
+    theirs = repository / "fixtures" / "cassettes" / "vcrpy-9.4.2.yaml"
+    leaky = theirs.read_text().replace("python-httpx/0.28.1", "AIzaSyCanary-0123456789_0123456789abcde")
+    (folder / "leaky.yaml").write_text(leaky)
+    assert "7 recordings" in run("cassette", "import", "leaky.yaml", "-o", "made.interactions.yaml").stderr
+    run("cassette", "upgrade", "leaky.yaml")
+    for name in ("made.interactions.yaml", "leaky.yaml"):
+        text = (folder / name).read_text()
+        assert "AIzaSy" not in text
+        assert "127.0.0.1" not in text
+        assert "Zoë 🎈" in text
+        assert "all is well" in run("cassette", "check", name).stderr
+    refused = run("cassette", "import", "leaky.yaml", "-o", "made.interactions.yaml", code=2)
+    assert "is there already" in refused.stderr
+    (folder / "empty.yaml").write_text("version: 1\ninteractions: []\n")
+    assert "no Interactions API call" in run("cassette", "import", "empty.yaml", "-o", "b.yaml", code=1).stderr
+    before = (folder / "t.db").read_bytes()
+    assert "can't be read" in run("cassette", "upgrade", "t.db", code=1).stderr
+    assert (folder / "t.db").read_bytes() == before
 
 
 def test_replay_serves_any_client(folder: Path) -> None:

@@ -12,33 +12,34 @@ stands in `metadata.tracer`, which it keeps, found by the key that each response
         format: 1
         exchanges:
           <key>: {started_at, headers_us, ended_us, outcome, error, dialect, sdk, notes, request_size, body_hash,
-                  chunks: [[at_us, wire_size, size]]}
+                  chunks: [[at_us, wire_size, size]], media: [name]}
 
-Chunks count only as long as the body is the one they were measured on; `body_hash` tells.
+Chunks count only as long as the body is the one they were measured on; `body_hash` tells. `media` names the files
+whose marks stand in the bodies (see `media`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from tracer.cassettes import media
 from tracer.cassettes.bodies import message_body
+from tracer.cassettes.facts import body_hash, facts_of, microseconds
 from tracer.cassettes.literal import Row, serialize
+from tracer.cassettes.media import Fetch
 from tracer.cassettes.scalars import document_loader
-from tracer.dialects import detect
 from tracer.errors import CassetteError, WireError
 from tracer.player.matching import is_foreign
 from tracer.wire import routes
 from tracer.wire.decoding import BodyDecoder
 from tracer.wire.exchange import Chunk, Exchange, Headers, Outcome
 from tracer.wire.keys import content_key
-from tracer.wire.sse import SseParser
 
 FORMAT = 1
 VCR_VERSION = 1
@@ -58,26 +59,43 @@ _EDITED = "the body was edited after it was recorded, so its chunk times are lef
 
 
 def dumps(exchanges: Iterable[Exchange], values: Mapping[str, Any] | None = None) -> str:
-    """The text of a cassette. Exchanges without a response have no place in it and are left out.
+    """The text of a cassette, media and all. Exchanges without a response have no place in it and are left out.
 
     `values` are what tests have stored beside the recordings, where vcrpy's `Cassette.get_metadata` finds them too.
     """
+    return write(exchanges, values, inline=True)[0]
+
+
+def write(
+    exchanges: Iterable[Exchange], values: Mapping[str, Any] | None = None, *, inline: bool = False
+) -> tuple[str, dict[str, bytes]]:
+    """The text of a cassette, and the media files that stand beside it; none if they are to be `inline`."""
     from vcr.request import Request  # type: ignore[import-untyped]
     from vcr.serialize import serialize as vcr_serialize  # type: ignore[import-untyped]
 
     answered = [exchange for exchange in exchanges if exchange.status is not None]
+    facts = {exchange.key: facts_of(exchange) for exchange in answered}
+    files: dict[str, bytes] = {}
+    kept = answered if inline else [_without_media(exchange, facts[exchange.key], files) for exchange in answered]
     cassette = {
         "requests": [
             Request(exchange.method, uri(exchange), exchange.request_body, _joined(exchange.request_headers))
-            for exchange in answered
+            for exchange in kept
         ],
-        "responses": [_response(exchange) for exchange in answered],
-        "metadata": {
-            **(values or {}),
-            "tracer": {"format": FORMAT, "exchanges": {exchange.key: _measured(exchange) for exchange in answered}},
-        },
+        "responses": [_response(exchange) for exchange in kept],
+        "metadata": {**(values or {}), "tracer": {"format": FORMAT, "exchanges": facts}},
     }
-    return str(vcr_serialize(cassette, _Serializer))
+    return str(vcr_serialize(cassette, _Serializer)), files
+
+
+def _without_media(exchange: Exchange, facts: dict[str, Any], files: dict[str, bytes]) -> Exchange:
+    request, sent = media.taken_out(exchange.request_body)
+    response, got = media.taken_out(exchange.response_body)
+    if not sent and not got:
+        return exchange
+    facts["media"] = Row(sorted({*sent, *got}))
+    files.update(sent | got)
+    return replace(exchange, request_body=request, response_body=response)
 
 
 class _Serializer:
@@ -94,22 +112,22 @@ def uri(exchange: Exchange) -> str:
     return f"{origin}{path}?{urlencode(exchange.query)}" if exchange.query else f"{origin}{path}"
 
 
-def loads(text: str, name: str = "the cassette") -> list[Exchange]:
-    """The exchanges of a cassette, in its order. `name` says in errors which one it is.
+def loads(text: str, name: str = "the cassette", fetch: Fetch | None = None) -> list[Exchange]:
+    """The exchanges of a cassette, in its order. `name` says in errors which one it is; `fetch` reads its media files.
 
     Raises CassetteError for text that is no cassette, is damaged, or was written by a newer version.
     """
-    return read(text, name)[0]
+    return read(text, name, fetch)[0]
 
 
-def read(text: str, name: str = "the cassette") -> tuple[list[Exchange], dict[str, Any]]:
+def read(text: str, name: str = "the cassette", fetch: Fetch | None = None) -> tuple[list[Exchange], dict[str, Any]]:
     """The same with the values that tests have stored."""
     data = _parse(text, name)
     measured = _metadata(data, name)
     exchanges: list[Exchange] = []
     for number, interaction in enumerate(data["interactions"]):
         try:
-            exchanges.append(_exchange(interaction, number, measured))
+            exchanges.append(_exchange(interaction, number, measured, fetch or media.fetch_from(Path(name))))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _damaged(name, f"recording {number + 1} is incomplete ({error!r})") from error
     stored = data.get("metadata") or {}
@@ -117,11 +135,6 @@ def read(text: str, name: str = "the cassette") -> tuple[list[Exchange], dict[st
         # cassetter sorts by address, and says when each was recorded.
         exchanges.sort(key=lambda exchange: exchange.started_at_us)
     return exchanges, {key: value for key, value in stored.items() if key != "tracer"}
-
-
-def body_hash(body: bytes) -> str:
-    """The tagged hash that ties measurements to a body."""
-    return "b2:" + hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def _response(exchange: Exchange) -> dict[str, Any]:
@@ -155,45 +168,6 @@ def _joined(headers: Headers) -> dict[str, str]:
         known = spelling.setdefault(name.lower(), name)
         joined[known] = f"{joined[known]}, {value}" if known in joined else value
     return joined
-
-
-def _measured(exchange: Exchange) -> dict[str, Any]:
-    started = datetime.fromtimestamp(exchange.started_at_us // 1_000_000, UTC).replace(
-        microsecond=exchange.started_at_us % 1_000_000
-    )
-    facts: dict[str, Any] = {
-        "started_at": started.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "headers_us": exchange.headers_at_us,
-        "ended_us": exchange.ended_at_us,
-        "outcome": exchange.outcome.value,
-        "error": exchange.error,
-        "dialect": _dialect(exchange),
-        "sdk": exchange.request_header("x-goog-api-client") or exchange.request_header("user-agent"),
-        "notes": list(exchange.notes),
-        "request_size": exchange.request_size,
-        "body_hash": body_hash(exchange.response_body),
-        "chunks": Row([chunk.at_us, chunk.wire_size, chunk.size] for chunk in exchange.chunks),
-    }
-    return {name: value for name, value in facts.items() if value not in (None, [])}
-
-
-def _dialect(exchange: Exchange) -> str | None:
-    """The dialect that the response gives away, None if it does not tell."""
-    body = exchange.response_body
-    if "event-stream" in (exchange.response_header("content-type") or ""):
-        with suppress(WireError):
-            payloads = (event.data for event in SseParser().feed(body))
-            return next((name for payload in payloads if (name := _told(payload))), None)
-    return _told(body)
-
-
-def _told(payload: str | bytes) -> str | None:
-    try:
-        value = json.loads(payload)
-    except ValueError:
-        return None
-    name = detect(value) if isinstance(value, dict) else "unknown"
-    return None if name == "unknown" else name
 
 
 def _parse(text: str, name: str) -> Mapping[str, Any]:
@@ -239,16 +213,17 @@ def _damaged(name: str, what: str) -> CassetteError:
     return CassetteError(f"{name} is not a readable cassette: {what}; restore it, or delete it and record it again")
 
 
-def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str, Any]) -> Exchange:
+def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str, Any], fetch: Fetch) -> Exchange:
     request, response = interaction["request"], interaction["response"]
     address = urlsplit(request["uri"])
     response_headers = _headers(response.get("headers") or {})
-    body = _decoded(message_body(response), response_headers)
-    request_body = message_body(request)
     key = response.get("tracer")
     facts: Mapping[str, Any] = measured.get(key) or {}
+    named = facts.get("media", ())
+    body = media.put_back(_decoded(message_body(response), response_headers), named, fetch)
+    request_body = media.put_back(message_body(request), named, fetch)
     told = facts.get("started_at", interaction.get("recorded_at"))
-    started = number if told is None else _microseconds(told)
+    started = number if told is None else microseconds(told)
     whole = facts.get("body_hash") in (None, body_hash(body))
     chunks = tuple(Chunk(*chunk) for chunk in facts.get("chunks", ())) if whole else ()
     return Exchange(
@@ -289,8 +264,3 @@ def _headers(headers: Mapping[str, str | Sequence[str]]) -> Headers:
         for name, values in headers.items()
         for value in ([values] if isinstance(values, str) else values)
     )
-
-
-def _microseconds(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.cassettes import format as cassette_format
+from tracer.cassettes.facts import body_hash
 from tracer.errors import CassetteError
 from tracer.player import matching
 from tracer.player.recording import Recording
@@ -52,7 +53,7 @@ def contents(path: Path) -> Contents:
         if held is not None and stat.st_size > _LARGE and _is_unchanged(held[0], stat):
             return _contents(*held)
         data = path.read_bytes()
-        digest = cassette_format.body_hash(data)
+        digest = body_hash(data)
         if held is not None and held[0]["hash"] == digest:
             return _contents(*held)
         text = data.decode("utf-8")

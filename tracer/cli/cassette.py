@@ -15,10 +15,13 @@ from tracer.cli.scope import open_reader, scoped
 from tracer.errors import CassetteError, UsageError
 
 if TYPE_CHECKING:
+    from tracer.cassettes.scrub import Scrubber
     from tracer.store.reader import Reader
     from tracer.wire.exchange import Exchange
 
 _KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+_MOST_BODY = 1 << 30
+_INLINE = "Keep large media in the YAML, as plain vcrpy needs them, instead of in files beside it."
 
 
 @click.group("cassette")
@@ -31,6 +34,7 @@ def command() -> None:
 @click.option("--subtree", is_flag=True, help="Also everything that continues it.")
 @click.option("-o", "--output", "target", required=True, metavar="FILE", help="The cassette to write.")
 @click.option("--test", metavar="FILE", help="Also write a test that replays it.")
+@click.option("--inline", is_flag=True, help=_INLINE)
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @scoped
 def make(
@@ -38,6 +42,7 @@ def make(
     subtree: bool,
     target: str,
     test: str | None,
+    inline: bool,
     force: bool,
     db: str | None,
     project: str | None,
@@ -53,18 +58,14 @@ def make(
     from tracer.cassettes.making import minimal, test_of
     from tracer.serve.recorded import records
 
-    cassette, paths = Path(target), [Path(name) for name in (target, test) if name]
-    if not target.endswith((".yaml", ".yml")):
-        raise UsageError(f"-o is {target!r}, but cassettes end in .yaml, such as bug.interactions.yaml")
-    if there := [path for path in paths if path.exists() and not force]:
-        raise UsageError(f"{str(there[0])!r} is there already: give another name, or --force to replace it")
+    cassette = _new_file(target, *([test] if test else []), force=force)
     reader, scope = open_reader(db, project, all_projects)
     with reader:
         key = reader.resolve(id_, scope)
         prompt = reader.interaction(key).prompt
         chosen = minimal(exchange for key in _chosen(reader, key, subtree) for exchange in reader.exchanges(key))
-    secrets = [os.environ.get(name, "") for name in _KEY_VARIABLES]
-    written = files.update(cassette, lambda _: chosen, secrets=secrets)
+    clean = [_scrubber().exchange(exchange) for exchange in chosen]
+    written = files.update(cassette, lambda _: clean, secrets=_secrets(), inline=inline)
     say(f"{target}: {_counted(len(written), 'recording')}")
     if test:
         place = Path(test)
@@ -73,6 +74,25 @@ def make(
         place.write_text(test_of(beside, prompt or key, written, records(written)), encoding="utf-8")
         say(f"{test}: run it with `pytest {test}`")
     return Exit.DONE
+
+
+def _new_file(target: str, *beside: str, force: bool) -> Path:
+    if not target.endswith((".yaml", ".yml")):
+        raise UsageError(f"-o is {target!r}, but cassettes end in .yaml, such as bug.interactions.yaml")
+    if there := [name for name in (target, *beside) if Path(name).exists() and not force]:
+        raise UsageError(f"{there[0]!r} is there already: give another name, or --force to replace it")
+    return Path(target)
+
+
+def _secrets() -> list[str]:
+    return [os.environ.get(name, "") for name in _KEY_VARIABLES]
+
+
+def _scrubber() -> Scrubber:
+    from tracer.cassettes.scrub import Scrubber
+    from tracer.settings import scrub_rules
+
+    return Scrubber(scrub_rules(Path.cwd()))
 
 
 def _chosen(reader: Reader, key: str, subtree: bool) -> list[str]:
@@ -90,6 +110,71 @@ def _chosen(reader: Reader, key: str, subtree: bool) -> list[str]:
             chosen += children
             below += children
     return [key for key in chosen if not rows[key].ghost]
+
+
+@command.command("import")
+@click.argument("recordings", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "--output", "target", required=True, metavar="FILE", help="The cassette to write.")
+@click.option("--inline", is_flag=True, help=_INLINE)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def import_(recordings: tuple[str, ...], target: str, inline: bool, force: bool) -> int:
+    """Make a cassette from recordings of other tools: whatever `tracer import` reads.
+
+    Keys are taken out as from live traffic; calls to other services are left out.
+    """
+    from tracer.cassettes import files
+    from tracer.imports.files import read_file
+    from tracer.imports.found import Found, Reached
+    from tracer.imports.redacting import Keys, is_possible
+
+    cassette = _new_file(target, force=force)
+    keys, skipped = Keys(), 0
+    kept: list[Exchange] = []
+    for name in recordings:
+        for item in read_file(Path(name), _MOST_BODY):
+            if isinstance(item, Found) and is_possible(item.exchange) and _is_ours(item.exchange):
+                kept.append(keys.keyed(_clean(item.exchange)))
+            elif not isinstance(item, Reached):
+                skipped += 1
+    if not any(exchange.status for exchange in kept):
+        raise CassetteError(f"no Interactions API call with an answer is in {', '.join(map(repr, recordings))}")
+    written = files.update(cassette, lambda _: kept, secrets=_secrets(), inline=inline)
+    left_out = f", {_counted(skipped, 'other call')} left out" if skipped else ""
+    say(f"{target}: {_counted(len(written), 'recording')}{left_out}")
+    return Exit.DONE
+
+
+@command.command("upgrade")
+@click.argument("cassettes", nargs=-1, required=True, metavar="FILE...")
+@click.option("--inline", is_flag=True, help=_INLINE)
+def upgrade(cassettes: tuple[str, ...], inline: bool) -> int:
+    """Write cassettes again as this version would: those of plain vcrpy and of other tools too.
+
+    Bodies are decoded and readable then, addresses those of the service; keys and what the project scrubs are out;
+    large media stand beside the cassette, or with --inline in it.
+    """
+    from tracer.cassettes import files
+
+    for name in cassettes:
+        before = _read(name) and Path(name).read_bytes()
+        written = files.update(
+            Path(name), lambda old: [_clean(exchange) for exchange in old], secrets=_secrets(), inline=inline
+        )
+        same = Path(name).read_bytes() == before
+        say(f"{name}: {_counted(len(written), 'recording')}, {'as it was' if same else 'written again'}")
+    return Exit.DONE
+
+
+def _clean(exchange: Exchange) -> Exchange:
+    from tracer.imports.redacting import redacted
+
+    return _scrubber().exchange(redacted(exchange, os.urandom(32), _MOST_BODY))
+
+
+def _is_ours(exchange: Exchange) -> bool:
+    from tracer.player.matching import is_foreign
+
+    return not is_foreign(exchange)
 
 
 @command.command("show")

@@ -94,8 +94,9 @@ def _streamed(told: Sequence[Exchange]) -> Reply | None:
     if fields.get("status") in (None, *_UNFINISHED):
         return None
     steps = [step.model_dump(mode="json") for step in normalize(told).output]
-    opened = {name: fields[name] for name in ("id", "object", "model", "agent", "role") if name in fields}
-    events = stream_events({**opened, "status": "in_progress"}, steps, fields)
+    opened: JsonObject = {"status": "in_progress"}
+    opened |= {name: fields[name] for name in ("id", "object", "model", "agent", "role") if name in fields}
+    events = stream_events(opened, steps, fields)
     return sse_reply(payloads(events, dialect), Pace(0, 0), dialect)
 
 
@@ -125,7 +126,8 @@ def _said(told: Sequence[Exchange]) -> tuple[Dialect, JsonObject]:
 
 
 def _payloads(exchange: Exchange) -> Iterator[JsonObject]:
-    for text in [event.data for event in _events(exchange)] or [exchange.response_body]:
+    texts: list[str | bytes] = [event.data for event in _events(exchange)]
+    for text in texts or [exchange.response_body]:
         if payload := _parsed(text):
             yield payload
 

@@ -17,6 +17,7 @@ from tracer.pytest_plugin.naming import SUFFIX, again, cassette_path, marker_arg
 from tracer.serve import transport
 from tracer.serve.blocks import start, stop
 from tracer.serve.session import Mode, Session
+from tracer.settings import scrub_rules
 
 __all__ = ["SUFFIX", "begin", "cassette_path", "end", "marker_arguments", "session_of", "verdict_of", "watched"]
 
@@ -35,15 +36,20 @@ def begin(item: pytest.Item) -> None:
     mode: Mode = "all" if live else item.config.getoption("--interactions-record")
     rewritten = item.config.stash.setdefault(_rewritten, set())
     remedy = f"record it: {again(item, 'all' if path.exists() else 'once')}"
-    hosts = item.config.getini("interactions_hosts")
     try:
+        fixed: Any = {
+            "hosts": item.config.getini("interactions_hosts"),
+            "scrub": scrub_rules(item.config.rootpath),
+            "remedy": remedy,
+            **arguments,
+        }
         limit = age.limit(item.config)
         # A cassette that tests share is rewritten by the first of them only.
         chosen: Mode = "all" if mode == "rewrite" and path in rewritten else mode
-        session = Session(path, mode=chosen, hosts=hosts, remedy=remedy, **arguments)
+        session = Session(path, mode=chosen, **fixed)
         stale = age.days_too_old(session.held, limit) if limit and mode not in ("all", "rewrite") else None
         if stale and limit and limit.then == "rerecord" and mode in ("once", "new_episodes"):
-            session = Session(path, mode="rewrite", hosts=hosts, remedy=remedy, **arguments)
+            session = Session(path, mode="rewrite", **fixed)
             stale = None
     except TracerError as error:
         pytest.fail(str(error), pytrace=False)

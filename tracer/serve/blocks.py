@@ -16,6 +16,7 @@ from tracer.errors import CassetteError, ReplayMiss
 from tracer.player.tape import Polls
 from tracer.serve import children, transport
 from tracer.serve.session import KEY_VARIABLES, Session
+from tracer.settings import scrub_rules
 
 REPLAY_KEY = "replayed-without-a-key"
 """Stands in for a key where none is set: SDK clients refuse to be built without one."""
@@ -46,7 +47,12 @@ def replay(
     if not place.exists():
         raise CassetteError(f"there is no cassette {path}: record it first, with `tracer.record({str(path)!r})`")
     session = Session(
-        place, ignore=ignore, polls=polls, speed=speed, remedy=f"record it again with `tracer.record({str(path)!r})`"
+        place,
+        ignore=ignore,
+        polls=polls,
+        speed=speed,
+        remedy=f"record it again with `tracer.record({str(path)!r})`",
+        scrub=scrub_rules(Path.cwd()),
     )
     with _stand_in_key(), _started(session):
         try:
@@ -66,7 +72,7 @@ def record(path: str | Path, *, errors: bool = False) -> Iterator[Session]:
     What was recorded replaces older recordings of the same requests. `errors` keeps answers of 400 and above too.
     Raises CassetteError at the end if the recording can't be kept; nothing is written if the block itself raises.
     """
-    session = Session(Path(path), mode="all", errors=errors)
+    session = Session(Path(path), mode="all", errors=errors, scrub=scrub_rules(Path.cwd()))
     with _started(session):
         yield session
     session.close()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from tracer.cassettes import files, index
 from tracer.cassettes.recorded import admitted, merged
+from tracer.cassettes.scrub import Scrubber
 from tracer.errors import ReplayMiss, UsageError
 from tracer.player.matching import call_of
 from tracer.player.recording import Recording
@@ -56,10 +57,12 @@ class Session:
         hosts: Sequence[str] = (),
         other_hosts: OtherHosts = "pass",
         remedy: str = "record it again",
+        scrub: Sequence[str] = (),
     ) -> None:
         """Reads the cassette. Raises CassetteError if it is damaged, UsageError for a wrong path in `ignore`.
 
-        `errors` keeps answers of 400 and above when recording; `remedy` tells in a miss how to record again.
+        `errors` keeps answers of 400 and above when recording; `remedy` tells in a miss how to record again; what
+        the regular expressions of `scrub` match is neither kept nor compared.
         """
         self.cassette = path
         self.mode = mode
@@ -70,6 +73,7 @@ class Session:
         self.hosts = Hosts(hosts, others=other_hosts)
         self._other_hosts = other_hosts
         self._errors = errors
+        self._scrubber = Scrubber(scrub)
         self._lock = threading.Lock()
         self._live: list[LiveExchange] = []
         self._secrets: set[str] = set()
@@ -182,7 +186,7 @@ class Session:
                 return self._emulate(self._emulator, call, place)
             if not self.records_all:
                 try:
-                    return self._replay(call)
+                    return self._replay(self._scrubber.call(call) if self._scrubber else call)
                 except ReplayMiss as miss:
                     if not self._records_new:
                         return self._miss(call, miss)
@@ -203,7 +207,8 @@ class Session:
             live.left()
         if not keep or not (self.recorded or self._values) or (failed and self.mode == "rewrite"):
             return
-        new = admitted(self.recorded, errors=self._errors, name=str(self.cassette))
+        recorded = [self._scrubber.exchange(exchange) for exchange in self.recorded]
+        new = admitted(recorded, errors=self._errors, name=str(self.cassette))
         secrets = {*self._secrets, *(os.environ.get(name, "") for name in KEY_VARIABLES)}
 
         def change(old: list[Exchange]) -> list[Exchange]:
