@@ -60,7 +60,7 @@ screenshot: $(INSTALLED) ## Draw the pictures in the README and docs/tui.md agai
 
 lock: $(TOOLS) ## Resolve requirements/dev.txt again.
 	@$(UV) pip compile --quiet --upgrade --no-emit-index-url --no-header --python-version 3.13 \
-		--extra proxy --extra tui --group dev pyproject.toml -o requirements/dev.txt
+		--extra proxy --extra tui --extra web --group dev pyproject.toml -o requirements/dev.txt
 
 $(INSTALLED): requirements/dev.txt pyproject.toml $(TOOLS)
 	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$(cat .python-version)" .venv

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +26,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tracer.cli.tui_.sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
     monkeypatch.setenv("TRACER_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TRACER_PROJECT", "test")
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("TRACER_DB", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -84,6 +86,45 @@ def test_without_textual_the_install_line_is_shown(capsys, database, monkeypatch
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "textual" else find(name))
     assert run(["tui", "--db", str(database)]) == 1
     assert "pip install 'interactions-tracer[tui]'" in sentence(capsys)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_that_can_draw_nothing_is_one_sentence(capsys, database, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    assert run(["tui", "--db", str(database)]) == 1
+    assert "can't move its cursor" in sentence(capsys)
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    ("where", "code", "said"),
+    [
+        ("0.0.0.0:8000", 2, "ssh -L 8000:127.0.0.1:8000"),
+        ("example.com:8000", 2, "to this machine alone"),
+        ("8000", 2, "must be HOST:PORT"),
+        ("127.0.0.1:99999", 2, "must be HOST:PORT"),
+    ],
+)
+def test_the_browser_gets_the_screen_on_this_machine_alone(capsys, database, where, code, said):
+    assert run(["tui", "--db", str(database), "--web", where]) == code
+    assert said in sentence(capsys)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_port_in_use_is_one_sentence(capsys, database):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert run(["tui", "--db", str(database), "--web", f"127.0.0.1:{taken.getsockname()[1]}"]) == 1
+    assert "--web alone takes any free port" in sentence(capsys)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_without_textual_serve_the_install_line_is_shown(capsys, database, monkeypatch):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "textual_serve" else find(name))
+    assert run(["tui", "--db", str(database), "--web"]) == 1
+    assert "pip install 'interactions-tracer[web]'" in sentence(capsys)
 
 
 def test_a_strange_tui_in_the_working_folder_is_one_sentence(tmp_path):

@@ -16,11 +16,11 @@ DUMMY_KEY = "tracer-emulator-key"
 _KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 
 
-def address(listen: str) -> tuple[str, int]:
-    """Host and port of `--listen`. Raises UsageError."""
+def address(listen: str, option: str = "--listen") -> tuple[str, int]:
+    """Host and port of an option's value. Raises UsageError."""
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--listen is {listen!r}, but it must be HOST:PORT, such as 127.0.0.1:8080")
+        raise UsageError(f"{option} is {listen!r}, but it must be HOST:PORT, such as 127.0.0.1:8080")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 

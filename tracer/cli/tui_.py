@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from functools import partial
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 import tracer
+from tracer.cli.browser import ANYWHERE, serve_screen
 from tracer.cli.diagnostics import Exit
 from tracer.cli.scope import upgrade
 from tracer.errors import MissingExtraError, TracerError, UsageError
@@ -29,20 +31,37 @@ if TYPE_CHECKING:
 @click.option("--project", metavar="NAME", help="Show this project (default: the one of the working folder).")
 @click.option("--all-projects", is_flag=True, help="Show every project.")
 @click.option("--follow", is_flag=True, help="Keep the cursor on what is being recorded.")
-def command(interaction: str | None, db: str | None, project: str | None, all_projects: bool, follow: bool) -> int:
+@click.option(
+    "--web",
+    metavar="[HOST:PORT]",
+    is_flag=False,
+    flag_value=ANYWHERE,
+    help="Serve the screen to a browser on this machine (default: 127.0.0.1 and any free port).",
+)
+def command(
+    interaction: str | None, db: str | None, project: str | None, all_projects: bool, follow: bool, web: str | None
+) -> int:
     """Look at conversations in the terminal, live while something records.
 
     ID is any unique prefix of an interaction's key or id, or @last; the screen opens on it. Press ? for the keys.
+
+    With --web it prints an address to open in a browser; every tab gets a screen of its own. It listens on loopback
+    only, and the address carries a token, so that nobody else on this machine reads along.
     """
     if project is not None and all_projects:
         raise UsageError("--project and --all-projects exclude each other: give one of them")
     _check_packages()
-    if not sys.stdout.isatty():
-        raise TracerError("the screen needs a terminal, and stdout is none: `tracer list` and `tracer tree` print")
+    if web is None:
+        _check_terminal()
     settings = load(db=db)
     upgrade(settings.db)
     shown = None if all_projects else project or settings.project
     start = _find(settings.db, interaction, shown)
+    if web is not None:
+        scope = ["--all-projects"] if shown is None else ["--project", shown]
+        follows = ["--follow"] if follow else []
+        chosen = [] if start is None else ["--", start.key]
+        return serve_screen(web, ["--db", str(settings.db), *scope, *follows, *chosen])
 
     from tui.app import TracerApp
     from tui.header import Facts
@@ -60,6 +79,19 @@ def command(interaction: str | None, db: str | None, project: str | None, all_pr
     return Exit.FAILED if app.return_code else Exit.DONE
 
 
+def _check_terminal() -> None:
+    """Raises TracerError if there is no terminal that can be drawn on."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return  # in a browser, behind `--web`
+    if not sys.stdout.isatty():
+        raise TracerError("the screen needs a terminal, and stdout is none: `tracer list` and `tracer tree` print")
+    if os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        raise TracerError(
+            "this terminal (TERM is 'dumb') can't move its cursor, so there is no screen on it:"
+            " `tracer list` and `tracer tree` print, `tracer tui --web` shows it in a browser"
+        )
+
+
 def _check_packages() -> None:
     """Raises TracerError if `tui` is not ours, MissingExtraError without textual."""
     ours = Path(tracer.__file__).parent.parent / "tui"
@@ -75,11 +107,11 @@ def _check_packages() -> None:
         raise MissingExtraError("tui", "tui")
 
 
-def _make_test(db: Path, key: str) -> str:
+def _make_test(db: Path, key: str, subtree: bool) -> str:
     """What `tracer cassette make` says, run apart from the screen."""
-    name = f"interaction_{key[:12]}"
+    name = f"interaction_{key[:12]}{'_and_after' if subtree else ''}"
     verb = [sys.executable, "-P", "-m", "tracer", "cassette", "make", key]
-    files = ["-o", f"{name}.interactions.yaml", "--test", f"test_{name}.py"]
+    files = [*(["--subtree"] if subtree else []), "-o", f"{name}.interactions.yaml", "--test", f"test_{name}.py"]
     done = subprocess.run(
         [*verb, *files, "--db", str(db), "--all-projects"],
         capture_output=True,
