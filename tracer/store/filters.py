@@ -240,3 +240,22 @@ _TERMS: dict[str, Callable[[_Term, int], Condition]] = {
     "id": _starts("id"),
     "key": _starts("key"),
 }
+
+
+_EXAMPLES: dict[str, tuple[str, ...]] = {
+    "latency": ("5s..", "..500ms", "1s..10s"),
+    "cost": ("0.01..", "..0.001", "0.1.."),
+    "tokens": ("1000..", "10k..", "..100"),
+    "since": ("1h", "24h", "7d"),
+    "run": ("@last",),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every name that can stand before a colon."""
+    return (*_TERMS, "not")
+
+
+def known_values(name: str) -> tuple[str, ...]:
+    """The values that a name takes or, where they are numbers, examples of them; none if the data says."""
+    return {"has": tuple(_HAS), "is": tuple(_IS)}.get(name) or _EXAMPLES.get(name, ())

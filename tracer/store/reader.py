@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tracer.errors import StoreError
 from tracer.identity import storable
 from tracer.store import stats as counting
+from tracer.store import words
 from tracer.store.bodies import Codec
 from tracer.store.exchanges import Exchanges
 from tracer.store.filters import Filter
@@ -176,6 +177,10 @@ class Reader:
         clause, values = where.where()
         rows = self._query(f"SELECT key FROM interaction WHERE root_key = ? AND ({clause})", [root_key, *values])
         return {str(key) for (key,) in rows}
+
+    def values(self, name: str, project: str | None = None) -> list[str]:
+        """With what a filter's `name:` can be completed, the most frequent first."""
+        return words.values(self._query, name, project)
 
     def interaction(self, key: str) -> InteractionRow:
         """The row of one interaction. Raises StoreError if there is none with this key."""
