@@ -23,6 +23,7 @@ import cairosvg
 from tracer.store.reader import Reader
 from tui.app import TracerApp
 from tui.header import Facts
+from tui.themes import LOOKS
 
 FONT = "DejaVu Sans Mono"
 SCREENS = {
@@ -36,14 +37,18 @@ SCREENS = {
 SIZES = ((80, 24), (160, 48))
 
 
-async def draw(database: Path, size: tuple[int, int], keys: list[str], project: str | None) -> str:
+async def draw(database: Path, size: tuple[int, int], keys: list[str], project: str | None, theme: str = "dark") -> str:
     """The screen as SVG, once everything that it reads is there."""
     with Reader(database) as reader:
         newest = reader.conversations(reader.conversation_seqs(None, project)[:1])
     # Two minutes after the last write, so that the ages say something.
     last_us = newest[0].last_at_us if newest else 0
     app = TracerApp(
-        lambda: Reader(database), Facts(database.name, project), now_us=lambda: last_us + 120_000_000, poll_seconds=None
+        lambda: Reader(database),
+        Facts(database.name, project),
+        now_us=lambda: last_us + 120_000_000,
+        poll_seconds=None,
+        theme=theme,
     )
     async with app.run_test(size=size) as pilot:
         await settle(app, pilot.pause)
@@ -73,6 +78,7 @@ def main() -> None:
     parser.add_argument("--size", default="140x30", help="columns x rows")
     parser.add_argument("--keys", default="tab", help="keys to press first, separated by spaces: 'j j enter t'")
     parser.add_argument("--project", help="only this project (default: all)")
+    parser.add_argument("--theme", default="dark", choices=list(LOOKS))
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/screen.png"))
     parser.add_argument("--all", action="store_true", help="every screen, into docs/screens/")
     arguments = parser.parse_args()
@@ -82,7 +88,7 @@ def main() -> None:
         if arguments.all:
             draw_all(database)
             return
-        svg = asyncio.run(draw(database, (columns, rows), arguments.keys.split(), arguments.project))
+        svg = asyncio.run(draw(database, (columns, rows), arguments.keys.split(), arguments.project, arguments.theme))
     to_png(svg, arguments.output)
 
 

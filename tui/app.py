@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App
+from textual.filter import LineFilter, Monochrome, NoColor
 
+from tracer.store.rows import InteractionRow
 from tui.data import Door, Source, Subject
 from tui.header import Facts
 from tui.memory import Memory
@@ -16,7 +19,7 @@ from tui.messages import Go, Marked
 from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
 from tui.screens.page import PageScreen
 from tui.screens.shared import SharedScreen
-from tui.theme import THEME
+from tui.themes import LOOKS, Exchange, fitting
 
 
 def _now_us() -> int:
@@ -40,16 +43,24 @@ class TracerApp(App[None]):
         now_us: Callable[[], int] = _now_us,
         poll_seconds: float | None = POLL_SECONDS,
         folder: Path | None = None,
-        make_test: Callable[[str], str] | None = None,
+        make_test: Callable[[str, bool], str] | None = None,
+        theme: str | None = None,
     ) -> None:
         super().__init__()
         self.make_test = make_test
-        """Writes a cassette and a test of an interaction's key; returns what to say of it."""
+        """Writes a cassette and a test of an interaction (by its key) and, if wanted, of all that continues it; returns
+        what to say of it."""
         self._now_us = now_us
         self.folder = folder
         """Where copies and what other programs open are kept; None for nowhere."""
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        self.memory = Memory(folder)
+        self._exchange: Exchange | None = None
+        for look in LOOKS.values():
+            self.register_theme(look.theme)
+        chosen = theme or self.memory.theme
+        fits = fitting(os.environ, self.console.color_system)
+        self.look = "plain" if self.no_color else chosen if chosen in LOOKS else fits
+        self._put_on(self.look)
         self.door = Door(open_source, facts.project)
         self.marked: Subject | None = None
         """A of a comparison that waits for B."""
@@ -60,8 +71,27 @@ class TracerApp(App[None]):
             start=start,
             follow=follow,
             poll_seconds=poll_seconds,
-            memory=Memory(folder),
+            memory=self.memory,
         )
+
+    def wear(self, look: str) -> str:
+        """Another theme, which stays; returns what to say of it."""
+        if self.no_color:
+            return "NO_COLOR is set: there are no colours to change"
+        self._put_on(look)
+        self.memory.keep_theme(look)
+        return f"theme: {look}; it stays so"
+
+    def _put_on(self, look: str) -> None:
+        self.look = look
+        self._exchange = LOOKS[look].exchange()
+        self.theme = LOOKS[look].theme.name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Colours as the theme has them; none at all if NO_COLOR is set."""
+        own = [self._exchange] if self._exchange is not None and self._exchange.enabled else []
+        others = [each for each in super().get_line_filters() if not isinstance(each, Monochrome | NoColor)]
+        return [*own, *others, *([NoColor()] if self.no_color else [])]
 
     def on_mount(self) -> None:
         """Show the first screen."""
@@ -94,6 +124,20 @@ class TracerApp(App[None]):
             self.marked = None
             self._open(DiffScreen(self.door, subject, first))
 
+    def go_home(self) -> ConversationsScreen:
+        """The first screen, from wherever this is."""
+        while self.screen is not self.first_screen:
+            self.pop_screen()
+        return self.first_screen
+
+    def open_at(self, seq: int, row: InteractionRow) -> None:
+        """Show an interaction among its conversation."""
+        self.go_home().open_at(Start(seq, row.root_key, row.key))
+
+    def filter_by(self, text: str) -> None:
+        """Show the conversations that match."""
+        self.go_home().filter_by(text)
+
     def _say(self, text: str) -> None:
         if isinstance(self.screen, SharedScreen):
             self.screen.say(text)
@@ -111,7 +155,8 @@ class TracerApp(App[None]):
 
 def _page(name: str, door: Door, subject: Subject) -> PageScreen:
     # Imported when first wanted: the first screen is there sooner.
+    from tui.screens.context import ContextScreen
     from tui.screens.raw import RawScreen
     from tui.screens.waterfall import WaterfallScreen
 
-    return {"raw": RawScreen, "waterfall": WaterfallScreen}[name](door, subject)
+    return {"raw": RawScreen, "context": ContextScreen, "waterfall": WaterfallScreen}[name](door, subject)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tracer.errors import StoreError
 from tracer.store.filters import Filter
@@ -19,6 +19,9 @@ from tracer.store.reader import RunRow, Totals
 from tracer.store.rows import ConversationRow, InteractionRow
 from tracer.wire.exchange import Exchange
 from tui.outline import Branch
+
+if TYPE_CHECKING:
+    from tracer.context import Context
 
 MAX_COUNTED = 20_000
 """Statistics speak of so many interactions, the newest."""
@@ -69,6 +72,18 @@ class Source(Protocol):
         """Interactions, newest first."""
         ...
 
+    def values(self, name: str, project: str | None) -> list[str]:
+        """What a name of the filter language can be, the most frequent first."""
+        ...
+
+    def resolve(self, text: str, project: str | None) -> str:
+        """The key that the beginning of an id or key means."""
+        ...
+
+    def conversations_of(self, root_key: str) -> list[ConversationRow]:
+        """The conversation of a root, one row for each project."""
+        ...
+
     def runs(self, project: str | None, limit: int | None) -> list[RunRow]:
         """Starts of the proxy, newest first."""
         ...
@@ -87,6 +102,10 @@ class Source(Protocol):
 
     def exchanges(self, key: str) -> list[Exchange]:
         """The exchanges of an interaction, by start, with bodies and chunk times."""
+        ...
+
+    def context(self, key: str) -> Context:
+        """What the model had when it answered this."""
         ...
 
     def close(self) -> None:
@@ -125,6 +144,10 @@ class Detail:
     """Call id -> the call, as the parent made it."""
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Call id -> the result, as a child brought it back."""
+    waits: dict[str, float | None] = field(default_factory=dict)
+    """Call id -> milliseconds that the app took to answer it; None if the end of the turn is not known."""
+    branch: Branch | None = None
+    """Its line in the tree, with the sums of its branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +160,6 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    waits: dict[str, float | None] = field(default_factory=dict)
-    """Call id -> milliseconds that the app took to answer it; None if the end of the turn is not known."""
-    branch: Branch | None = None
-    """Its line in the tree, with the sums of its branch."""
     """Everything that is known of one interaction."""
 
     row: InteractionRow
@@ -178,6 +197,14 @@ class Door:
         """The newest of them, which takes no longer the more there are."""
         return await self._rows.run(lambda source: source.conversation_seqs(where, self.project, limit))
 
+    async def find(self, text: str) -> tuple[int, InteractionRow]:
+        """The conversation and the interaction that an id means. Raises StoreError if there is none."""
+        return await self._detail.run(lambda source: _find(source, text, self.project))
+
+    async def values(self, name: str) -> list[str]:
+        """With what a filter's `name:` can be completed."""
+        return await self._rows.run(lambda source: source.values(name, self.project))
+
     async def overview(self, now_us: int) -> Overview:
         """The sums over all conversations; reads every row of them."""
         return await self._watch.run(lambda source: _overview(source, self.project, now_us))
@@ -201,6 +228,10 @@ class Door:
         return await self._detail.run(
             lambda source: Whole(source.interaction(key), _record(source, key), source.exchanges(key))
         )
+
+    async def context(self, key: str) -> Context:
+        """What the model had when it answered. Raises StoreError for what was never recorded."""
+        return await self._detail.run(lambda source: source.context(key))
 
     async def statistics(self, before: Statistics | None) -> Statistics:
         """Rows for the statistics; `before` again if nothing was written since."""
@@ -257,6 +288,11 @@ class _Lane:
         if self._source is not None:
             self._source.close()
             self._source = None
+
+
+def _find(source: Source, text: str, project: str | None) -> tuple[int, InteractionRow]:
+    row = source.interaction(source.resolve(text, project))
+    return source.conversations_of(row.root_key)[0].seq, row
 
 
 def _statistics(source: Source, project: str | None, before: Statistics | None) -> Statistics:
@@ -322,6 +358,7 @@ def _waits(made: dict[str, Any] | None, answered: dict[str, Any] | None) -> dict
         return {}
     from tracer.context import tool_times  # pydantic comes with it, and the first screen does without
 
+    return {one.call_id: one.ms for one in tool_times(made, answered)}
 
 
 def _is_result(step: dict[str, Any]) -> bool:
@@ -333,4 +370,3 @@ def _record(source: Source, key: str) -> dict[str, Any] | None:
         return source.record(key)
     except StoreError:
         return None
-    return {one.call_id: one.ms for one in tool_times(made, answered)}

@@ -16,7 +16,7 @@ from tui.theme import S
 CLOSING = {"{": "}", "[": "]"}
 
 
-def draw(node: Node, width: int, *, folded: bool, foldable: bool, found: str = "") -> list[Segment]:
+def draw(node: Node, width: int, *, folded: bool, foldable: bool) -> list[Segment]:
     """One line, at most `width` cells; a long value is cut there."""
     indent = min(node.depth * INDENT, width // 2)
     sign = ("▸ " if folded else "▾ ") if foldable and node.kind != "close" else "  "
@@ -33,7 +33,7 @@ def draw(node: Node, width: int, *, folded: bool, foldable: bool, found: str = "
         segments.append(Segment(_short(str(node.value), room), S.plain if node.kind == "text" else S.running))
     else:
         segments += _json(node, room, folded=folded)
-    return _mark(segments, found) if found else segments
+    return segments
 
 
 def _short(text: str, room: int) -> str:
@@ -76,7 +76,7 @@ def _json(node: Node, room: int, *, folded: bool) -> list[Segment]:
         name = cut(clean(json.dumps(node.key, ensure_ascii=False)), room // 2)
         segments += [Segment(name, S.focus), Segment(": ", S.faint)]
     elif node.key is not None:
-        segments += [Segment(f"{node.key}", S.line), Segment(" ", S.faint)]
+        segments += [Segment(f"{node.key}", S.faint), Segment(" ", S.faint)]
     room -= sum(cell_len(segment.text) for segment in segments)
     if node.kind == "open":
         counted = f"{node.children} {'key' if node.value == '{' else 'item'}{'' if node.children == 1 else 's'}"
@@ -95,19 +95,3 @@ def _style(value: Any) -> Style:
     if isinstance(value, str):
         return S.plain
     return S.faint if value is None or value in ({}, []) else S.money
-
-
-def _mark(segments: list[Segment], found: str) -> list[Segment]:
-    """Search words lit up where a segment holds them."""
-    marked: list[Segment] = []
-    for segment in segments:
-        text = segment.text.lower() if found == found.lower() else segment.text
-        at = text.find(found)
-        if at < 0 or len(text) != len(segment.text):
-            marked.append(segment)
-            continue
-        end = at + len(found)
-        for part, style in ((slice(0, at), None), (slice(at, end), S.found), (slice(end, None), None)):
-            if segment.text[part]:
-                marked.append(Segment(segment.text[part], style or segment.style))
-    return marked

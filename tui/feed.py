@@ -14,7 +14,16 @@ from tracer.errors import StoreError
 from tracer.store.filters import Filter
 from tracer.store.rows import InteractionRow
 from tui.data import Door
-from tui.messages import DetailLoaded, ListLoaded, OverviewLoaded, PageLoaded, ReadFailed, StoreChanged, TreeLoaded
+from tui.messages import (
+    DetailLoaded,
+    ListLoaded,
+    OverviewLoaded,
+    PageLoaded,
+    ReadFailed,
+    StoreChanged,
+    TreeLoaded,
+    ValuesLoaded,
+)
 from tui.outline import Branch, outline
 from tui.pages import PAGE
 
@@ -53,6 +62,14 @@ class Feed:
             return OverviewLoaded(await self._door.overview(self._now_us()))
 
         self._start(read, "overview")
+
+    def load_values(self, name: str) -> None:
+        """What a name of the filter language can be -> ValuesLoaded."""
+
+        async def read() -> Message:
+            return ValuesLoaded(name, await self._door.values(name))
+
+        self._start(read, "values", exclusive=False)
 
     def load_page(self, seqs: array[int]) -> None:
         """Rows -> PageLoaded."""

@@ -1,4 +1,4 @@
-"""What lasts from one start to the next: how many panes, and the filter of each project."""
+"""What lasts from one start to the next: how many panes, the theme, and the filter of each project."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ class Memory:
         """How many panes were wanted last; None if nobody said."""
         panes = self._values.get("panes")
         return panes if panes in (1, 2, 3) else None
+
+    @property
+    def theme(self) -> str | None:
+        """The theme chosen last; None if nobody chose one."""
+        theme = self._values.get("theme")
+        return theme if isinstance(theme, str) else None
+
+    def keep_theme(self, theme: str) -> None:
+        """Remember a theme."""
+        self._keep("theme", theme)
 
     def filter(self, place: str) -> str:
         """The filter that held last, of a database and project."""

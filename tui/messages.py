@@ -67,6 +67,14 @@ class StoreChanged(Message):
 
 
 @dataclass
+class ValuesLoaded(Message):
+    """With what a name of the filter language can be completed."""
+
+    name: str
+    values: list[str]
+
+
+@dataclass
 class ReadFailed(Message):
     """The database could not be read; `text` says why."""
 

@@ -33,6 +33,7 @@ EXPORT: tuple[tuple[str, str], ...] = (
     ("c", "curl command"),
     ("g", "google-genai program"),
     ("t", "test with its cassette, of this turn and those that led to it"),
+    ("s", "the same, and of every turn that continues it"),
 )
 """Key -> what it writes."""
 _FORMATS = {"m": "markdown", "c": "curl", "g": "python"}
@@ -113,7 +114,6 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def pager() -> list[str]:
 def opened(item: media.Item, folder: Path | None) -> str:
     """Hand an image, audio, video or document to the desktop's own program; returns what became of it."""
     body = media.contents(item)
@@ -141,6 +141,7 @@ def _has_desktop() -> bool:
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
+def pager() -> list[str]:
     """The command that shows a file page by page."""
     return shlex.split(os.environ.get("PAGER", "")) or ["less"]
 

@@ -1,4 +1,4 @@
-"""The colours: one Textual theme, and the Rich styles that line widgets draw with.
+"""The colours: the dark Textual theme, and the Rich styles that line widgets draw with (other themes: `themes.py`).
 
 Green is done, amber runs, red failed, violet thinks, teal is a tool, blue is where the keyboard is.
 """
@@ -11,9 +11,11 @@ from textual.theme import Theme
 BACKGROUND = "#0e1117"
 SURFACE = "#151a23"
 RAISED = "#1b2230"
+IDLE = "#1b2231"
+"""The cursor's row while the keyboard is elsewhere."""
 CURSOR = "#233049"
 LINE = "#273042"
-FAINT = "#616e87"
+FAINT = "#74819b"
 MUTED = "#8f9cb3"
 TEXT = "#d7deea"
 BRIGHT = "#ffffff"
@@ -23,8 +25,11 @@ AMBER = "#f0b45b"
 RED = "#f27a7a"
 VIOLET = "#b99cf5"
 TEAL = "#5cc9c0"
+MONEY = "#c9b478"
+REMOVED = "#33191f"
+ADDED = "#16301f"
 
-THEME = Theme(
+DARK_THEME = Theme(
     name="tracer",
     primary=BLUE,
     secondary=VIOLET,
@@ -72,13 +77,13 @@ class S:
     tool_strong = Style(color=TEAL, bold=True)
     user = Style(color=BLUE, bold=True)
     model = Style(color=GREEN, bold=True)
-    money = Style(color="#c9b478")
+    money = Style(color=MONEY)
     cursor = Style(bgcolor=CURSOR)
-    cursor_idle = Style(bgcolor=RAISED)
+    cursor_idle = Style(bgcolor=IDLE)
     found = Style(color=BACKGROUND, bgcolor=AMBER)
     playhead = Style(bgcolor=CURSOR, bold=True)
-    removed = Style(color=RED, bgcolor="#33191f")
-    added = Style(color=GREEN, bgcolor="#16301f")
+    removed = Style(color=RED, bgcolor=REMOVED)
+    added = Style(color=GREEN, bgcolor=ADDED)
     live = Style(color=BACKGROUND, bgcolor=GREEN, bold=True)
     badge = Style(color=BACKGROUND, bgcolor=AMBER, bold=True)
     follow = Style(color=BACKGROUND, bgcolor=BLUE, bold=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.worker import WorkerCancelled
 
 from tracer.store.reader import Reader
 from tracer.store.writer import Writer
@@ -106,7 +107,8 @@ class Driver:
         quiet = 0
         while quiet < 2:
             busy = any(not worker.is_finished for worker in self.app.workers)
-            await self.app.workers.wait_for_complete()
+            with suppress(WorkerCancelled):  # a newer request replaced it
+                await self.app.workers.wait_for_complete()
             await self.pilot.pause()
             quiet = 0 if busy else quiet + 1
 
@@ -164,6 +166,7 @@ def opened(database: Path) -> Callable[..., Any]:
         follow: bool = False,
         wait: bool = True,
         folder: Path | None = None,
+        theme: str | None = "dark",
     ) -> AsyncIterator[Driver]:
         app = TracerApp(
             source or (lambda: Reader(path)),
@@ -173,6 +176,7 @@ def opened(database: Path) -> Callable[..., Any]:
             now_us=lambda: NOW_US,
             poll_seconds=None,
             folder=folder,
+            theme=theme,
         )
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)

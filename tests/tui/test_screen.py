@@ -12,6 +12,7 @@ from tracer.store.writer import Writer
 from tracer.testing import START_US, answer, exchange
 from tui.screens.conversations import Start
 from tui.screens.help import HelpScreen
+from tui.widgets.filter_bar import FilterBar
 
 MINUTE = 60_000_000
 LISBON, ORDER = "Plan Lisbon", "Where is order 417?"
@@ -153,9 +154,9 @@ async def test_a_mistake_in_a_filter_is_named_in_place_and_changes_nothing(opene
         await driver.press("slash")
         await driver.type("colour:red")
         await driver.press("enter")
-        mistake = str(driver.screen.query_one("#filter-mistake").render())
+        mistake = str(driver.screen.query_one(FilterBar).query_one(".mistake").render())
         assert "'colour'" in mistake
-        assert mistake.splitlines()[-1].strip() == "^"
+        assert mistake.splitlines()[0] == "   ▲"
         assert len(driver.titles) == 6
         await driver.press("escape")
         assert driver.app.focused.id == "list"

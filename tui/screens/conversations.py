@@ -27,21 +27,22 @@ from tui.messages import (
     ReadFailed,
     StoreChanged,
     TreeLoaded,
+    ValuesLoaded,
 )
-from tui.screens.panes import PanesScreen
 from tui.screens.menu import Choice, MenuScreen
+from tui.screens.panes import PanesScreen
 from tui.widgets.conversations import ConversationList
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.virtual_list import VirtualList
 from tui.widgets.steps import StepsPane
+from tui.widgets.virtual_list import VirtualList
 
 POLL_SECONDS = 0.25
 REQUERY_SECONDS = 1.0
 """A filtered list is asked for again at most this often while a recording goes on."""
 AGE_SECONDS = 20.0
-
 MAX_CHOICES = 9
 """Media that one digit chooses from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -57,7 +58,7 @@ class ConversationsScreen(PanesScreen):
     """Conversations at the left, the tree in the middle, the transcript at the right."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter", show=False),
+        Binding("slash", "find", "filter the list and the tree; search in an interaction", show=False),
         Binding("escape", "back", "back", show=False),
         Binding("F", "follow", "follow", show=False),
         Binding("t", "thoughts", "thoughts", show=False),
@@ -94,6 +95,15 @@ class ConversationsScreen(PanesScreen):
         if self._poll_seconds:
             self.set_interval(self._poll_seconds, self.feed.look)
             self.set_interval(AGE_SECONDS, self.conversations.refresh)
+            self.set_interval(1.0, self.outline.tick)
+
+    def open_at(self, start: Start) -> None:
+        """Go to an interaction; a filter that hides it is lifted."""
+        self._start = start
+        self.where, self.filter_text = None, ""
+        self.outline.show(None, [], at=None)
+        self.conversations.whole = False
+        self.feed.load_list(None)
 
     def _restore_filter(self) -> None:
         text = self.memory.filter(self._place)
@@ -212,7 +222,8 @@ class ConversationsScreen(PanesScreen):
                 self.feed.load_tree(row.root_key, self.where)
         elif message.sender is self.outline:
             self._read_chosen()
-        self.say("")
+        if message.by_user:
+            self.say("")
 
     def _read_chosen(self, *, rested: bool = False) -> None:
         branch = self.outline.chosen_branch
@@ -226,9 +237,40 @@ class ConversationsScreen(PanesScreen):
 
     # The other keys.
 
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(FilterBar).open(self.filter_text)
+    def action_find(self) -> None:
+        """Type a filter; in the transcript, words to search for."""
+        if self._current == "steps":
+            self.action_search()
+        else:
+            self.query_one(FilterBar).open(self.filter_text)
+
+    async def on_filter_bar_wanted(self, message: FilterBar.Wanted) -> None:
+        """Read what a name of the filter language can be."""
+        self.feed.load_values(message.name)
+
+    def on_values_loaded(self, message: ValuesLoaded) -> None:
+        """Complete with what was read."""
+        self.query_one(FilterBar).know(message.name, message.values)
+
+    def filter_by(self, text: str) -> None:
+        """A filter that was typed as a command."""
+        try:
+            where = parse(text) if text else None
+        except UsageError as error:
+            self.say(str(error).partition("\n")[0])
+            return
+        self.on_filter_bar_applied(FilterBar.Applied(text, where))
+
+    def action_again(self, step: int) -> None:
+        """The next match: in the transcript of the words, in the tree and the list of the filter."""
+        if self._current == "steps":
+            super().action_again(step)
+        elif self.where is None:
+            self.say("no filter holds: / sets one")
+        elif self._current == "list":
+            self.conversations.action_move(step)
+        else:
+            self.say(self.outline.next_match(step * (self.outline.take_count() or 1)))
 
     def on_filter_bar_applied(self, message: FilterBar.Applied) -> None:
         """Show what matches."""
@@ -261,17 +303,6 @@ class ConversationsScreen(PanesScreen):
             self._read_chosen(rested=True)
         self.say("following: the cursor goes where something is written" if self.follow else "no longer following")
 
-    def _set_follow(self, follow: bool) -> None:
-        self.follow = self.steps.following = follow
-
-    def action_thoughts(self) -> None:
-        """Open or fold every thought."""
-        self.say("thoughts open" if self.steps.toggle_thoughts() else "thoughts folded")
-
-    def about(self) -> Subject | None:
-        """The interaction under the tree's cursor."""
-        row = self.outline.chosen
-        return None if row is None else Subject(row, self.outline.family)
     def on_steps_pane_media(self, message: StepsPane.Media) -> None:
         """Open what the block carries; if it is more, ask which."""
         items = message.items[:MAX_CHOICES]
@@ -291,3 +322,14 @@ class ConversationsScreen(PanesScreen):
     def _open_media(self, item: media.Item) -> None:
         self.say(takeaway.opened(item, self._folder))
 
+    def _set_follow(self, follow: bool) -> None:
+        self.follow = self.steps.following = follow
+
+    def action_thoughts(self) -> None:
+        """Open or fold every thought."""
+        self.say("thoughts open" if self.steps.toggle_thoughts() else "thoughts folded")
+
+    def about(self) -> Subject | None:
+        """The interaction under the tree's cursor."""
+        row = self.outline.chosen
+        return None if row is None else Subject(row, self.outline.family)

@@ -126,16 +126,6 @@ class DiffScreen(PageScreen):
         self.whole = None
         self.load()
 
-    def action_again(self, step: int) -> None:
-        """The next line with the words, round and round."""
-        view, words = self.view, self._words.lower()
-        for distance in range(1, view.total + 1) if words else ():
-            at = (view.cursor + step * distance) % view.total
-            if words in "".join(segment.text for segment in view.lines[at].segments).lower():
-                view.move_to(at, by_user=True)
-                return
-        self.say(f"not found here: {self._words}" if words else "")
-
 
 def short(name: str) -> str:
     """An id by its end: those of one service begin alike."""

@@ -17,6 +17,7 @@ from tui.screens.shared import SharedScreen
 from tui.statistics import Drawn, page
 from tui.theme import S
 from tui.widgets.bars import Bar, HintBar, PaneTitle
+from tui.widgets.search_bar import SearchBar
 from tui.widgets.virtual_list import Hint, VirtualList
 
 LOOK_SECONDS = 1.0
@@ -75,12 +76,18 @@ class LiveScreen(SharedScreen):
         with Vertical():
             yield PaneTitle(view)
             yield view
+        yield SearchBar()
         yield HintBar(id="hints")
 
     @property
     def view(self) -> StatisticsView:
         """The page."""
         return self.query_one(StatisticsView)
+
+    @property
+    def pane(self) -> VirtualList:
+        """The only one."""
+        return self.view
 
     def on_mount(self) -> None:
         """Count, and again every second if something was written."""
@@ -127,9 +134,10 @@ class LiveScreen(SharedScreen):
             self.query_one("#hints", HintBar).show(self.view.HINTS, text)
             self.query(PaneTitle).refresh()
 
-    def on_virtual_list_moved(self) -> None:
+    def on_virtual_list_moved(self, message: VirtualList.Moved) -> None:
         """What was said goes with the next key."""
-        self.say("")
+        if message.by_user:
+            self.say("")
 
     def action_back(self) -> None:
         """Drop a typed count, else leave."""

@@ -15,7 +15,6 @@ from tui.screens.shared import SharedScreen
 from tui.text import clean, cut
 from tui.theme import S, glyph
 from tui.widgets.bars import Bar, HintBar, PaneTitle
-from tui.widgets.search_bar import SearchBar
 from tui.widgets.virtual_list import VirtualList
 
 if TYPE_CHECKING:
@@ -31,9 +30,6 @@ class PageScreen(SharedScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "pane(1)", "next pane", show=False),
         Binding("shift+tab", "pane(-1)", "pane before", show=False),
-        Binding("slash", "search", "search", show=False),
-        Binding("n", "again(1)", "next match", show=False),
-        Binding("N", "again(-1)", "match before", show=False),
         Binding("escape", "back", "back", show=False),
     ]
 
@@ -43,7 +39,7 @@ class PageScreen(SharedScreen):
         self.subject = subject
         self.whole: Whole | None = None
         self._said = ""
-        self._words = ""
+        self._last: VirtualList | None = None
 
     def on_mount(self) -> None:
         """Read the interaction, and again while it runs."""
@@ -105,8 +101,10 @@ class PageScreen(SharedScreen):
         self.query(PaneTitle).refresh()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The bars follow the keyboard."""
-        self.say("")
+        """The bars follow the keyboard; what was said stays while it comes back from a prompt."""
+        if isinstance(event.widget, VirtualList):
+            self.say(self._said if event.widget is self._last else "")
+            self._last = event.widget
 
     # Keys.
 
@@ -119,30 +117,6 @@ class PageScreen(SharedScreen):
         """Drop a typed count, else leave."""
         if not self.pane.take_count():
             self.dismiss()
-
-    def action_search(self) -> None:
-        """Type words to search for."""
-        self.query_one(SearchBar).open("/", "words; lower case matches any", self._words)
-
-    def on_search_bar_entered(self, message: SearchBar.Entered) -> None:
-        """Search for what was typed."""
-        self._words = message.text
-        self._back_to_pane()
-        self.action_again(1)
-
-    def on_search_bar_cancelled(self) -> None:
-        """Back to the pane."""
-        self._back_to_pane()
-
-    def _back_to_pane(self) -> None:
-        self.query_one(f"#{self._searched}").focus()
-
-    @property
-    def _searched(self) -> str:
-        return self.PANES[0]
-
-    def action_again(self, step: int) -> None:
-        """The next place with the words searched for."""
 
 
 def running(row: InteractionRow) -> bool:

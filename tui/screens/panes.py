@@ -17,6 +17,7 @@ from tui.screens.shared import SharedScreen
 from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.conversations import ConversationList
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.search_bar import SearchBar
 from tui.widgets.steps import StepsPane
 from tui.widgets.tree import ConversationTree
 from tui.widgets.virtual_list import VirtualList
@@ -66,6 +67,7 @@ class PanesScreen(SharedScreen):
                 with Vertical(classes="pane", id=f"{name}-pane"):
                     yield PaneTitle(pane)
                     yield pane
+        yield SearchBar()
         yield HintBar(id="hints")
 
     @property
@@ -99,6 +101,13 @@ class PanesScreen(SharedScreen):
         room = 3 if self.size.width >= WIDE_FROM else 2 if self.size.width >= TWO_FROM else 1
         return 1 if self._zoomed else min(room, self.memory.panes or 3)
 
+    def action_panes(self, wanted: int) -> None:
+        """So many panes, as far as there is room."""
+        self._zoomed = False
+        self.memory.keep_panes(wanted)
+        self._arrange()
+        self.say(f"{self.shown_panes} pane{'' if self.shown_panes == 1 else 's'}; it stays so")
+
     def action_layout(self) -> None:
         """Fewer panes, down to one; then as many as there is room for."""
         self._zoomed = False
@@ -119,6 +128,7 @@ class PanesScreen(SharedScreen):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The bars follow the keyboard; what was said stays while it comes back from a prompt."""
         if event.widget.id in self.PANES:
+            self.say(self._said if event.widget.id == self._current else "")
             self._current = event.widget.id
 
     def _arrange(self) -> None:
@@ -127,7 +137,6 @@ class PanesScreen(SharedScreen):
         shown = self.PANES[first : first + self.shown_panes]
         for name in self.PANES:
             pane = self.query_one(f"#{name}-pane")
-            self.say(self._said if event.widget.id == self._current else "")
             pane.display = name in shown
             pane.set_class(self.narrow, "-alone")
         self.call_after_refresh(self.say, self._said)

@@ -130,28 +130,11 @@ class RawScreen(PageScreen):
 
         self.work(work, "whole")
 
-    @property
-    def _searched(self) -> str:
-        return self._last_pane
-
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The document that had the keyboard last is the one to search."""
         if event.widget.id in self.PANES:
             self._last_pane = event.widget.id
         super().on_descendant_focus(event)
-
-    def action_again(self, step: int) -> None:
-        """The next line with the words, in the document with the keyboard."""
-        view = self.query_one(f"#{self._last_pane}", DocumentView)
-        words = self._words
-
-        async def work() -> None:
-            found = await asyncio.to_thread(view.document.search, words, view.place, step) if view.total else None
-            view.go_to_found(words, found)
-            self.say("" if found is not None else f"not found here: {words}")
-
-        if words:
-            self.work(work, "search")
 
 
 def joined(first: Document, second: Document) -> Document:

@@ -5,39 +5,42 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.worker import Worker
 
 from tracer.errors import StoreError
 from tui import takeaway
+from tui.commands import COPIES, EXPORTS
 from tui.data import Door, Subject, Whole
 from tui.messages import Go, Marked
 from tui.screens.help import HelpScreen
 from tui.screens.menu import Choice, MenuScreen, PaletteScreen
+from tui.screens.prompting import PromptingScreen
+from tui.themes import LOOKS
 
 if TYPE_CHECKING:
     from tui.app import TracerApp
 
 
-class SharedScreen(Screen[None]):
-    """A subclass says what it is about (`about`), and shows a sentence (`say`)."""
+class SharedScreen(PromptingScreen):
+    """A subclass says what it is about (`about`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "go('raw')", "raw HTTP", show=False),
         Binding("w", "go('waterfall')", "waterfall", show=False),
+        Binding("C", "go('context')", "context: what the model had", show=False),
         Binding("L", "go('live')", "live and statistics", show=False),
         Binding("d", "mark", "mark for a diff, or diff with what is marked", show=False),
         Binding("y", "copy", "copy …", show=False),
         Binding("e", "export", "export to a file …", show=False),
         Binding("v", "pager", "open in the pager", show=False),
         Binding("E", "editor", "open the record in the editor", show=False),
-        Binding("colon,ctrl+p", "palette", "commands", show=False),
+        Binding("ctrl+p", "palette", "every command, found by what it does", show=False),
+        Binding("T", "theme", "theme: dark, light, plain", show=False),
         Binding("question_mark", "help", "every key", show=False),
         Binding("q,ctrl+c", "app.quit", "quit", show=False),
     ]
@@ -48,10 +51,6 @@ class SharedScreen(Screen[None]):
         """The interaction that the keys speak of."""
         raise NotImplementedError
 
-    def say(self, text: str) -> None:
-        """Show a sentence until the next key."""
-        raise NotImplementedError
-
     def extra_copies(self) -> list[tuple[str, str, str]]:
         """Key, meaning and text of what only this screen can copy."""
         return []
@@ -59,10 +58,6 @@ class SharedScreen(Screen[None]):
     def paper(self, whole: Whole) -> tuple[str, str]:
         """What the pager shows, and the suffix of its file."""
         return takeaway.copied("m", whole) or "", "md"
-
-    def work(self, job: Callable[[], Coroutine[None, None, None]], group: str) -> None:
-        """Run a job beside the keys, in place of an older one of its group."""
-        _: Worker[None] = self.run_worker(job, group=group, exclusive=True)
 
     def action_go(self, where: str) -> None:
         """Another screen about the same interaction."""
@@ -74,9 +69,39 @@ class SharedScreen(Screen[None]):
         if (subject := self.about()) is not None:
             self.post_message(Marked(subject))
 
+    def action_open_id(self, text: str) -> None:
+        """Go to an interaction by the beginning of its id."""
+
+        async def work() -> None:
+            try:
+                seq, row = await self.door.find(text)
+            except StoreError as error:
+                self.say(str(error))
+                return
+            cast("TracerApp", self.app).open_at(seq, row)
+
+        self.work(work, "find")
+
+    def action_filter_by(self, text: str) -> None:
+        """Filter the conversations."""
+        cast("TracerApp", self.app).filter_by(text)
+
     def action_help(self) -> None:
         """Every key."""
         self.app.push_screen(HelpScreen())
+
+    def action_theme(self) -> None:
+        """The next theme."""
+        names = list(LOOKS)
+        self.action_wear(names[(names.index(cast("TracerApp", self.app).look) + 1) % len(names)])
+
+    def action_wear(self, look: str) -> None:
+        """A theme by its name."""
+        self.say(cast("TracerApp", self.app).wear(look))
+
+    def action_home(self) -> None:
+        """The conversations, from wherever this is."""
+        cast("TracerApp", self.app).go_home()
 
     def _with_whole(self, do: Callable[[Whole], None]) -> None:
         subject = self.about()
@@ -105,13 +130,23 @@ class SharedScreen(Screen[None]):
         choices += [Choice(key, does, key) for key, does, _ in extra]
 
         def copy(key: str | None) -> None:
-            own = next((text for name, _, text in extra if name == key), None)
-            if own is not None:
-                self._copy(key or "", own)
-            elif key is not None:
-                self._with_whole(lambda whole: self._copy(key, takeaway.copied(key, whole)))
+            if key is not None:
+                self._copy_key(key)
 
         self.app.push_screen(MenuScreen("Copy", choices), copy)
+
+    def action_copy_as(self, name: str) -> None:
+        """Copy without the menu."""
+        self._copy_key(COPIES[name])
+
+    def _copy_key(self, key: str) -> None:
+        own = {name: text for name, _, text in self.extra_copies()}
+        if key in own:
+            self._copy(key, own[key])
+        elif key in dict(takeaway.COPY):
+            self._with_whole(lambda whole: self._copy(key, takeaway.copied(key, whole)))
+        else:
+            self.say("that can be copied from a line of JSON: r shows it")
 
     def _copy(self, key: str, text: str | None) -> None:
         names = {**dict(takeaway.COPY), **{name: does for name, does, _ in self.extra_copies()}}
@@ -124,13 +159,21 @@ class SharedScreen(Screen[None]):
         """Choose what to write into the working folder."""
 
         def write(key: str | None) -> None:
-            if key == "t":
-                self._make_test()
-            elif key is not None:
-                self._with_whole(lambda whole: self._export(key, whole))
+            if key is not None:
+                self._export_key(key)
 
         choices = [Choice(key, does, key) for key, does in takeaway.EXPORT]
         self.app.push_screen(MenuScreen(f"Export to {Path.cwd()}", choices), write)
+
+    def action_export_as(self, name: str) -> None:
+        """Write a file without the menu."""
+        self._export_key(EXPORTS[name])
+
+    def _export_key(self, key: str) -> None:
+        if key in ("t", "s"):
+            self._make_test(subtree=key == "s")
+        else:
+            self._with_whole(lambda whole: self._export(key, whole))
 
     def _export(self, key: str, whole: Whole) -> None:
         found = takeaway.exported(key, whole)
@@ -144,14 +187,14 @@ class SharedScreen(Screen[None]):
         else:
             self.say(f"written to {path}")
 
-    def _make_test(self) -> None:
+    def _make_test(self, *, subtree: bool) -> None:
         make, subject = cast("TracerApp", self.app).make_test, self.about()
         if make is None or subject is None:
             self.say("no test can be made here: `tracer cassette make` does it")
             return
 
         async def work() -> None:
-            self.say(await asyncio.to_thread(make, subject.row.key))
+            self.say(await asyncio.to_thread(make, subject.row.key, subtree))
 
         self.say("making a test …")
         self.work(work, "take")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -14,12 +14,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from tui.data import Door, Subject, Whole
+from tui.found import holds
 from tui.screens.page import PageScreen
 from tui.text import duration
 from tui.theme import S
 from tui.timeline import branch, timeline
 from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.search_bar import SearchBar
+from tui.widgets.virtual_list import VirtualList
 from tui.widgets.waterfall import Bars, MomentPane
 
 FRAME_SECONDS = 1 / 20
@@ -178,13 +180,15 @@ class WaterfallScreen(PageScreen):
         if at_us >= moments[-1].at_us:
             self._pause()
 
-    def action_again(self, step: int) -> None:
+    def _seek(self, pane: VirtualList, step: int) -> None:
         """The next event that holds the words, round and round."""
-        moments, words = self.bars.timeline.moments, self._words
+        has = holds(self.words)
+        found = [at for at, moment in enumerate(self.bars.timeline.moments) if has(f"{moment.name} {moment.text}")]
+        if not self.words or not found:
+            self.say(f"no event holds {self.words}" if self.words else "")
+            return
         here = -1 if self.at is None else self.at
-        for distance in range(1, len(moments) + 1) if words else ():
-            at = (here + step * distance) % len(moments)
-            if words.lower() in f"{moments[at].name} {moments[at].text}".lower():
-                self._go_to(at)
-                return
-        self.say(f"no event holds {words}" if words else "")
+        place = bisect_right(found, here) + step - 1 if step > 0 else bisect_left(found, here) + step
+        self._pause()
+        self._go_to(found[place % len(found)])
+        self.say(f"{self.words}: {place % len(found) + 1} of {len(found)}")

@@ -17,8 +17,8 @@ from tui.widgets.virtual_list import Hint, VirtualList
 class Bar(Widget):
     """One line: segments at the left, segments at the right, as much as fits (the right side wins)."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
         self._left: Sequence[Segment] = ()
         self._right: Sequence[Segment] = ()
 
@@ -63,9 +63,9 @@ class HintBar(Bar):
     """What the keys of the focused pane do; what the last key did stands there until the next one."""
 
     def show(self, hints: Sequence[Hint], said: str = "") -> None:
-        """At most eight hints, or a sentence."""
+        """At most eight hints, or a sentence; a count that is being typed at the right."""
         if said:
-            self.say([Segment(" " + clean(said), S.plain)])
+            self.say([Segment(" " + clean(said), S.plain)], self._right)
             return
         segments: list[Segment] = []
         room = self.size.width
@@ -73,4 +73,8 @@ class HintBar(Bar):
             room -= cell_len(key) + cell_len(does) + 3
             if room >= 0 or not self.size.width:
                 segments += [Segment(f" {key} ", S.key), Segment(f"{does} ", S.muted)]
-        self.say(segments)
+        self.say(segments, self._right)
+
+    def count(self, count: int) -> None:
+        """The count typed so far; 0 for none."""
+        self.say(self._left, [Segment(f" {count} ", S.badge)] if count else ())

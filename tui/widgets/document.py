@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -38,8 +39,6 @@ class DocumentView(VirtualList):
         super().__init__(id=id)
         self.title = title
         self.document = Document()
-        self.found = ""
-        """The words last searched for."""
 
     def show(self, document: Document, title: str, *, same: bool = False) -> None:
         """Another document; with `same` it is a newer state of the one shown, and cursor and folds stay."""
@@ -58,14 +57,22 @@ class DocumentView(VirtualList):
         """The node under the cursor."""
         return self.document.visible[self.cursor]
 
-    def go_to_found(self, words: str, place: int | None) -> None:
-        """Light the words up, and go to the line where they were found, opening what hides it."""
-        self.found = words
-        if place is not None:
-            line = self.document.reveal(place)
-            self.set_total(len(self.document))
-            self.move_to(line, by_user=True)
+    async def seek(self, words: str, step: int) -> str:
+        """The next node with the words, folded or not, in a thread, for a body may have half a million lines."""
+        self.lit = words
         self.refresh()
+        if not words or not self.total:
+            return ""
+        place: int | None = self.place
+        for _ in range(abs(step)):
+            if place is not None:
+                place = await asyncio.to_thread(self.document.search, words, place, 1 if step > 0 else -1)
+        if place is None:
+            return f"not found here: {words}"
+        line = self.document.reveal(place)
+        self.set_total(len(self.document))
+        self.move_to(line)
+        return ""
 
     def action_open(self) -> None:
         """Fold or open what begins on this line; on a closing line, what it closes."""
@@ -120,4 +127,4 @@ class DocumentView(VirtualList):
         """A line of the document."""
         document = self.document
         folded, foldable = document.is_folded(index), document.opens(index)
-        return draw(document.node(index), width, folded=folded, foldable=foldable, found=self.found)
+        return draw(document.node(index), width, folded=folded, foldable=foldable)

@@ -1,28 +1,22 @@
-"""The filter line: typed in the filter language, mistakes named in place."""
+"""The filter line: the filter language with completion, mistakes named in place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Input, Label, Static
 
 from tracer.errors import UsageError
 from tracer.store.filters import Filter, parse
-from tui.text import lines_of
+from tui.completion import Completion, of_filter
+from tui.widgets.prompt import Prompt
 
 EXAMPLE = 'status:failed  model:flash  tool:get_weather  latency:5s..  cost:0.01..  since:2h  "free text"'
 
 
-class FilterBar(Vertical):
+class FilterBar(Prompt):
     """Opens with `/`, applies with enter, closes with esc."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
     @dataclass
     class Applied(Message):
@@ -35,55 +29,49 @@ class FilterBar(Vertical):
     class Cancelled(Message):
         """The line was closed without a change."""
 
-    def compose(self) -> ComposeResult:
-        """The line and the place for a mistake."""
-        with Horizontal():
-            yield Label("/")
-            yield Input(placeholder=EXAMPLE, id="filter-text")
-        yield Static(id="filter-mistake", markup=False)
+    @dataclass
+    class Wanted(Message):
+        """The values that a name of the language has in the database."""
 
-    @property
-    def line(self) -> Input:
-        """Where the filter is typed."""
-        return self.query_one(Input)
+        name: str
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._values: dict[str, Sequence[str]] = {}
 
     def open(self, text: str) -> None:
-        """Show the line with the filter that holds now, and type into it."""
-        self.add_class("open")
-        self._mistake("")
+        """Show the line with the filter that holds now, and type into it. What the database has is asked anew."""
+        self._values = {}
+        self.start("/", EXAMPLE, text)
+
+    def know(self, name: str, values: Sequence[str]) -> None:
+        """Values of a name, as wanted."""
+        self._values[name] = values
+        self.complete()
+
+    def completion(self, text: str, cursor: int) -> Completion:
+        """Names, then values."""
+        return of_filter(text, cursor, self._of)
+
+    def _of(self, name: str) -> Sequence[str]:
+        if name not in self._values:
+            self._values[name] = ()
+            self.post_message(self.Wanted(name))
+        return self._values[name]
+
+    def entered(self, text: str) -> None:
+        """Apply the filter, or say what is wrong with it and where."""
+        text = text.strip()
         self.line.value = text
-        self.line.cursor_position = len(text)
-        self.line.focus()
-
-    def close(self) -> None:
-        """Hide the line."""
-        self.remove_class("open")
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """A mistake that was named goes away when the text changes."""
-        event.stop()
-        self._mistake("")
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Apply the filter, or say what is wrong with it."""
-        event.stop()
-        text = event.value.strip()
         try:
             where = parse(text) if text else None
         except UsageError as error:
-            self._mistake("\n".join(_shown(str(error))))
+            # What is wrong, then the text, then a caret; these two are indented by two.
+            problem, *_, caret = str(error).split("\n")
+            self.show_mistake(problem, len(caret) - 3)
             return
         self.post_message(self.Applied(text, where))
 
-    def action_cancel(self) -> None:
+    def cancelled(self) -> None:
         """Leave the filter as it was."""
         self.post_message(self.Cancelled())
-
-    def _mistake(self, text: str) -> None:
-        mistake = self.query_one("#filter-mistake", Static)
-        mistake.update(text)
-        mistake.display = bool(text)
-
-
-def _shown(message: str) -> Iterator[str]:
-    yield from lines_of(message)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Label
+
+from tui.completion import Completion
+from tui.widgets.prompt import NO_WORDS, Prompt
+
+type Complete = Callable[[str, int], Completion]
 
 
-class SearchBar(Horizontal):
+class SearchBar(Prompt):
     """Opens with the key that names it, answers with enter, closes with esc."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
     @dataclass
     class Entered(Message):
@@ -31,32 +30,21 @@ class SearchBar(Horizontal):
     def __init__(self) -> None:
         super().__init__()
         self._sign = "/"
+        self._complete_with: Complete | None = None
 
-    def compose(self) -> ComposeResult:
-        """The sign and the line."""
-        yield Label("/", markup=False)
-        yield Input()
+    def open(self, sign: str, placeholder: str, text: str = "", complete: Complete | None = None) -> None:
+        """Show the line and type into it; `complete` says what it can go on with."""
+        self._sign, self._complete_with = sign, complete
+        self.start(sign, placeholder, text)
 
-    def open(self, sign: str, placeholder: str, text: str = "") -> None:
-        """Show the line and type into it."""
-        self._sign = sign
-        self.query_one(Label).update(sign)
-        line = self.query_one(Input)
-        line.placeholder, line.value, line.cursor_position = placeholder, text, len(text)
-        self.add_class("open")
-        line.focus()
+    def completion(self, text: str, cursor: int) -> Completion:
+        """As the opener has it."""
+        return NO_WORDS if self._complete_with is None else self._complete_with(text, cursor)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Nothing happens before enter."""
-        event.stop()
+    def entered(self, text: str) -> None:
+        """Hand over what was typed; the line closes unless `show_mistake` is called before the next key."""
+        self.post_message(self.Entered(self._sign, text))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Hand over what was typed."""
-        event.stop()
-        self.remove_class("open")
-        self.post_message(self.Entered(self._sign, event.value))
-
-    def action_cancel(self) -> None:
-        """Close the line."""
-        self.remove_class("open")
+    def cancelled(self) -> None:
+        """Back to where it was opened."""
         self.post_message(self.Cancelled())

@@ -6,6 +6,7 @@ line of one row (`draw`). A cursor move within the view repaints the two rows th
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.found import holds, mark
 from tui.theme import S
 
 type Hint = tuple[str, str]
@@ -67,8 +69,16 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
             """The list, so that handlers can select by id."""
             return self.sender
 
+    @dataclass
+    class Counting(Message):
+        """A count is being typed; 0 once it is used or dropped."""
+
+        count: int
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self.lit = ""
+        """The words last searched for, lit up in what is drawn."""
         self.title = self.TITLE
         self.cursor = 0
         self.total = 0
@@ -141,7 +151,10 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
             return (
                 Strip(below).adjust_cell_length(width).apply_style(S.ground) if below else Strip.blank(width, S.ground)
             )
-        strip = Strip(self.draw(index, part, width)).adjust_cell_length(width)
+        segments = self.draw(index, part, width)
+        if self.lit:
+            segments = mark(segments, self.lit)
+        strip = Strip(segments).adjust_cell_length(width)
         if index != self.cursor:
             return strip.apply_style(S.ground)
         if not self.has_focus:
@@ -170,11 +183,34 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
     def action_digit(self, digit: int) -> None:
         """Collect a count for the next movement."""
         self._repeat = min(self._repeat * 10 + digit, 1_000_000_000)
+        self.post_message(self.Counting(self._repeat))
 
     def take_count(self) -> int:
         """The count typed before a movement, 0 if none; it holds for one movement."""
         repeat, self._repeat = self._repeat, 0
+        if repeat:
+            self.post_message(self.Counting(0))
         return repeat
+
+    # Searching.
+
+    def text_of(self, index: int) -> str:
+        """What a row says, for a search."""
+        drawn = (self.draw(index, part, self.size.width) for part in range(self.row_height))
+        return "".join(segment.text for line in drawn for segment in line)
+
+    async def seek(self, words: str, step: int) -> str:
+        """Light words up and go to a row that has them, `step` matches on, round and round; returns what to say."""
+        self.lit = words
+        self.refresh()
+        has = holds(words)
+        rows = [index for index in range(self.total) if has(self.text_of(index))] if words else []
+        if not rows:
+            return f"not found here: {words}" if words else ""
+        ahead, behind = bisect_right(rows, self.cursor), bisect_left(rows, self.cursor)
+        place = ahead + step - 1 if step > 0 else behind + step
+        self.move_to(rows[place % len(rows)])
+        return f"{words}: {place % len(rows) + 1} of {len(rows)}"
 
     def action_move(self, step: int) -> None:
         """Up or down, as often as the count says."""
@@ -192,7 +228,7 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_open(self) -> None:
         """Say that the cursor row is to be opened."""
-        self._repeat = 0
+        self.take_count()
         if self.total:
             self.post_message(self.Opened(self, self.cursor))
 

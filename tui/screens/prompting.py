@@ -1,0 +1,106 @@
+"""What is typed on every screen: words to search for in the pane with the keyboard, and commands after a colon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import Worker
+
+from tracer.errors import UsageError
+from tui.commands import action_of, complete
+from tui.widgets.bars import HintBar
+from tui.widgets.search_bar import SearchBar
+from tui.widgets.virtual_list import VirtualList
+
+
+class PromptingScreen(Screen[None]):
+    """A subclass composes a SearchBar and `#hints`, and says which pane has the keyboard."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "search", show=False),
+        Binding("n", "again(1)", "next match", show=False),
+        Binding("N", "again(-1)", "match before", show=False),
+        Binding("colon", "command", "type a command", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = ""
+        """The words last searched for."""
+        self._typed_over: VirtualList | None = None
+
+    @property
+    def pane(self) -> VirtualList:
+        """The pane with the keyboard."""
+        raise NotImplementedError
+
+    def say(self, text: str) -> None:
+        """Show a sentence until the next key."""
+        raise NotImplementedError
+
+    def work(self, job: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Run a job beside the keys, in place of an older one of its group."""
+        _: Worker[None] = self.run_worker(job, group=group, exclusive=True)
+
+    def on_virtual_list_counting(self, message: VirtualList.Counting) -> None:
+        """A count stands in the footer while it is typed."""
+        self.query_one("#hints", HintBar).count(message.count)
+
+    def action_search(self) -> None:
+        """Type words to search for."""
+        self._typed_over = self.pane
+        self.query_one(SearchBar).open("/", "words; lower case matches any", self.words)
+
+    def action_command(self) -> None:
+        """Type a command."""
+        self._typed_over = self.pane
+        self.query_one(SearchBar).open(":", "a command: tab completes it, ctrl+p lists all", complete=complete)
+
+    async def on_search_bar_entered(self, message: SearchBar.Entered) -> None:
+        """Search for the words, or do what the command says; a mistake in it is named in place."""
+        bar = self.query_one(SearchBar)
+        if message.sign == "/":
+            self._put_away(bar)
+            self.action_search_for(message.text)
+        elif not message.text.strip():
+            self._put_away(bar)
+        else:
+            try:
+                action = action_of(message.text)
+            except UsageError as error:
+                problem, _, at = str(error).partition("\n")
+                bar.show_mistake(problem, int(at))
+                return
+            self._put_away(bar)
+            if not await self.app.run_action(action, self):
+                self.say(f"that works on another screen: {message.text.strip()}")
+
+    def on_search_bar_cancelled(self) -> None:
+        """Back to the pane."""
+        self._put_away(self.query_one(SearchBar))
+
+    def _put_away(self, bar: SearchBar) -> None:
+        bar.close()
+        (self._typed_over or self.pane).focus()
+
+    def action_search_for(self, words: str) -> None:
+        """The next place that has the words."""
+        self.words = words
+        self._seek(self._typed_over or self.pane, 1)
+
+    def action_again(self, step: int) -> None:
+        """The next place with the words searched for, or the one before."""
+        self._seek(self.pane, step * (self.pane.take_count() or 1))
+
+    def _seek(self, pane: VirtualList, step: int) -> None:
+        async def work() -> None:
+            self.say(await pane.seek(self.words, step))
+
+        self.work(work, "search")
+
+    def action_row(self, number: int) -> None:
+        """Go to a row by its number."""
+        self.pane.move_to(number - 1, by_user=True)
