@@ -15,7 +15,7 @@ class EndWatch:
         rb"[\r\n](?:event: ?(?:interaction\.completed?|error)[\r\n]|(?P<done>data: ?\[DONE\]))"
         rb'|(?<!\\)"event_type" ?: ?"(?:interaction\.completed?|error)"'
     )
-    _NEEDLES = (b"interaction.complete", b"[DONE]", b'"error"', b"event: error", b"event:error")
+    _NEEDLES = (b"interaction.complete", b"error", b"[DONE]")
     _BLANK = re.compile(rb"\n\r?\n|\r\r")
     _OVERLAP = 64
 
@@ -56,6 +56,8 @@ class EndWatch:
         self._tail = window[len(window) - keep :]
 
     def _find(self, window: bytes, position: int) -> re.Match[bytes] | None:
-        if self.done or not any(needle in window for needle in self._NEEDLES):
-            return None
-        return self._MARK.search(window, position)
+        if not self.done:
+            for needle in self._NEEDLES:
+                if needle in window:
+                    return self._MARK.search(window, position)
+        return None

@@ -61,6 +61,8 @@ _SHAPES = (
     ),
 )
 _NEEDLES = tuple(shape.needle for shape in _SHAPES)
+_IN_UNFINISHED = frozenset(b" .-_") | {byte for byte in range(256) if re.match(rb"\w", bytes([byte]))}
+"""Every byte that an unfinished start of a shape may end in."""
 
 
 def mask(data: bytes, secrets: Sequence[bytes]) -> bytes:
@@ -80,13 +82,22 @@ class SecretMasker:
     def __init__(self, secrets: Iterable[bytes] = ()) -> None:
         """`secrets` are masked literally, wherever they stand."""
         self._literals = sorted(set(secrets), key=len, reverse=True)
+        self._needles = (*_NEEDLES, *self._literals)
+        self._may_hold = _IN_UNFINISHED.union(*self._literals)
         self._context = b""
         self._held = b""
         self._inside: _Shape | None = None
 
     def feed(self, data: bytes) -> bytes:
         """The masked bytes that are certain now."""
-        return self._drain(data, final=False)
+        if self._held or self._inside is not None or not data or data[-1] in self._may_hold:
+            return self._drain(data, final=False)
+        for needle in self._needles:
+            if needle in data:
+                return self._drain(data, final=False)
+        # Most pieces of a stream end in an empty line and hide nothing.
+        self._context = data[-_CONTEXT:] if len(data) >= _CONTEXT else (self._context + data)[-_CONTEXT:]
+        return data
 
     def finish(self) -> bytes:
         """The masked rest, when the body has ended or broken off."""
