@@ -37,6 +37,7 @@ COMMANDS = {
     "conversations": Command("the conversations", "home"),
     "raw": Command("raw HTTP", "go('raw')"),
     "waterfall": Command("the waterfall", "go('waterfall')"),
+    "context": Command("what the model had, turn by turn", "go('context')"),
     "live": Command("what runs, and statistics", "go('live')"),
     "diff": Command("mark for a diff, or diff with what is marked", "mark"),
     "open": Command("an interaction by its id", "open_id({!r})", free="an id, a key or the beginning of one"),

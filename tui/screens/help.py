@@ -40,6 +40,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("r", "raw HTTP; W beside the record, [ ] exchange, c x fold, open all"),
             ("w", "waterfall; i o zoom, [ ] event, space plays, < > speed, b branch"),
+            ("C", "context: what the model had, growth and cached share of each turn"),
             ("d d", "diff of two interactions; } { next, last difference, x swaps"),
             ("L", "live and statistics"),
         ),

@@ -126,8 +126,12 @@ class StepsPane(VirtualList):
             return
         detail, width = self._drawn
         body = lines(self._blocks, self._bodies, width, self._opened, thoughts=self.thoughts_open)
-        self.lines = [*(Line(segments) for segments in head(detail, width)), *body]
+        self.lines = [*(Line(segments) for segments in self.head(detail, width)), *body]
         self.set_total(len(self.lines))
+
+    def head(self, detail: Detail, width: int) -> list[list[Segment]]:
+        """The lines above the blocks."""
+        return head(detail, width)
 
     def toggle_thoughts(self) -> bool:
         """Open or fold every thought; returns whether they are open now."""
