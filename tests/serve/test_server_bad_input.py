@@ -233,6 +233,11 @@ def test_a_wrong_request_is_answered(
         ({"model": "m", "input": "Hi", "response_modalities": "image"}, "'response_modalities'"),
         ({"model": "m", "input": "Hi", "service_tier": 1}, "'service_tier'"),
         ({"model": "m", "input": "Hi", "labels": {"a": 1}}, "'labels'"),
+        ({"model": "m", "input": "Hi", "inptu": "Hi"}, "'inptu'. Did you mean 'input'?"),
+        (
+            {"model": "m", "input": "Hi", "generation_config": {"presence_penalty": 1}},
+            "'generation_config.presence_pen",
+        ),
     ],
 )
 def test_the_field_that_is_wrong_is_named(client: Client, body: dict[str, Any], named: str) -> None:

@@ -1,8 +1,9 @@
-"""Of what type the fields of a create are, so that a wrong one is refused by name (WIRE.md section 4)."""
+"""The fields of a create and their types, so that an unknown or a wrong one is refused by name (WIRE.md section 4)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 from tracer.events import JsonObject
@@ -67,6 +68,25 @@ _GENERATION: dict[str, _Check] = {
     "thinking_summaries": _STRING,
     "tool_choice": _CHOICE,
 }
+
+
+_UNCHECKED = ("input", "tools", "response_format")
+"""Fields of several forms, which are checked where they are read."""
+_UNCHECKED_GENERATION = ("speech_config", "image_config", "video_config", "transcription_config")
+
+
+def unknown_field(body: JsonObject) -> str | None:
+    """Which field of a create or of its `generation_config` the API does not have; None if it has them all."""
+    config = body.get("generation_config")
+    nested = config if isinstance(config, dict) else {}
+    known = ((*_FIELDS, *_UNCHECKED), (*_GENERATION, *_UNCHECKED_GENERATION))
+    for prefix, names, value in (("", known[0], body), ("generation_config.", known[1], nested)):
+        for name in value:
+            if name not in names:
+                near = get_close_matches(name[:40], names, n=1)
+                meant = f" Did you mean '{prefix}{near[0]}'?" if near else ""
+                return f"Unknown parameter '{prefix}{name[:100]}'.{meant}"
+    return None
 
 
 def wrong_field(body: JsonObject) -> str | None:

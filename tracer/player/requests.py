@@ -9,7 +9,7 @@ from typing import Any
 
 from tracer.events import Json, JsonObject
 from tracer.player.failures import Failure
-from tracer.player.fields import wrong_field
+from tracer.player.fields import unknown_field, wrong_field
 
 TOOL_TYPES = frozenset(
     {
@@ -63,6 +63,9 @@ def read_create(raw: bytes, read_input: Callable[[Json], list[JsonObject]]) -> C
 
 
 def _refusal(body: JsonObject) -> Failure | None:
+    unknown = unknown_field(body)
+    if unknown is not None:
+        return Failure(400, unknown, "parameter_unknown")
     wrong = wrong_field(body)
     if wrong is not None:
         return _invalid(wrong)
