@@ -367,6 +367,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.writer.apply([replace(call, stage=min(stage, call.stage)).exchange()])
         assert self.reader.last_rev() == before
 
+    @rule(most=st.integers(1, 3))
+    def index(self, most: int) -> None:
+        self.writer.catch_up(most)
+
     @rule()
     def reopen(self) -> None:
         self.writer.close()
@@ -424,7 +428,10 @@ class AnyOrder(RuleBasedStateMachine):
         with sqlite3.connect(self.path) as raw:
             real = {seq for (seq,) in raw.execute("SELECT seq FROM interaction WHERE ghost = 0")}
             assert {seq for (seq,) in raw.execute("SELECT seq FROM record")} == real
-            assert {seq for (seq,) in raw.execute("SELECT rowid FROM search")} == real
+            searched = {seq for (seq,) in raw.execute("SELECT rowid FROM search")}
+            later = dict(raw.execute("SELECT seq, again FROM unsearched"))
+            assert searched | later.keys() == real
+            assert searched & later.keys() == {seq for seq, again in later.items() if again}
             wanted = "SELECT request_hash FROM exchange UNION SELECT response_hash FROM exchange"
             assert not raw.execute(f"SELECT 1 FROM blob WHERE hash NOT IN ({wanted})").fetchone()
             open_ones = {call.key for call in self.calls.values() if call.stage != DONE}

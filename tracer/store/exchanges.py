@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +46,8 @@ class Change:
     exchange: Exchange
     before: Known | None
     facts: Facts | None
+    alone: bool = False
+    """It is new, and shares no id, fingerprint or token with another exchange: it is an interaction of its own."""
 
 
 class Exchanges:
@@ -66,24 +70,71 @@ class Exchanges:
             known = latest.get(name)
             if known is None or _progress(exchange) > _progress(known):
                 latest[name] = exchange
-        return [change for exchange in latest.values() if (change := self._upsert(exchange, read))]
+        stored = self._stored(latest)
+        further = [
+            (exchange, row, read(exchange))
+            for name, exchange in latest.items()
+            if (row := stored.get(name)) is None or _progress(exchange) > _rank(Outcome(row[1]), *row[2:5])
+        ]
+        alone = self._alone([facts for _, row, facts in further if facts and row is None], further)
+        return [self._upsert(exchange, row, facts, exchange.key in alone) for exchange, row, facts in further]
 
-    def _upsert(self, exchange: Exchange, read: Callable[[Exchange], Facts | None]) -> Change | None:
-        stored = self._connection.execute(
-            f"SELECT seq, outcome, status, response_size, request_size, operation, {_FACTS} FROM exchange"
-            " WHERE project = ? AND key = ?",
-            (exchange.project or "", exchange.key),
-        ).fetchone()
-        if stored and _progress(exchange) <= _rank(Outcome(stored[1]), *stored[2:5]):
-            return None
-        facts = read(exchange)
+    def _stored(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Any, ...]]:
+        by_project: dict[str, list[str]] = {}
+        for project, key in names:
+            by_project.setdefault(project, []).append(key)
+        found: dict[tuple[str, str], tuple[Any, ...]] = {}
+        for project, keys in by_project.items():
+            rows = self._connection.execute(
+                f"SELECT seq, outcome, status, response_size, request_size, operation, {_FACTS} FROM exchange"
+                " WHERE project = ? AND key IN (SELECT value FROM json_each(?))",
+                (project, json.dumps(keys)),
+            )
+            found.update({(project, row[6]): row for row in rows})
+        return found
+
+    def _alone(self, new: Sequence[Facts], further: Sequence[tuple[Exchange, Any, Facts | None]]) -> set[str]:
+        named = Counter((facts.scope, facts.interaction_id) for _, _, facts in further if facts)
+        alike = Counter(facts.fingerprint for _, _, facts in further if facts)
+        candidates = [
+            facts
+            for facts in new
+            if not facts.sent_token and not facts.given_tokens
+            if not facts.interaction_id or named[facts.scope, facts.interaction_id] == 1
+            if not facts.fingerprint or alike[facts.fingerprint] == 1
+        ]
+        crowded = {
+            row
+            for project, origin in {facts.scope for facts in candidates}
+            for row in self._connection.execute(
+                "SELECT project, origin, interaction_id FROM exchange WHERE project = ? AND origin = ?"
+                " AND interaction_id IN (SELECT value FROM json_each(?))",
+                (project, origin, json.dumps([facts.interaction_id for facts in candidates if facts.interaction_id])),
+            )
+        }
+        prints = json.dumps([facts.fingerprint for facts in candidates if facts.fingerprint])
+        repeated = {
+            row[0]
+            for row in self._connection.execute(
+                "SELECT fingerprint FROM exchange WHERE fingerprint IN (SELECT value FROM json_each(?))", (prints,)
+            )
+        }
+        return {
+            facts.key
+            for facts in candidates
+            if (*facts.scope, facts.interaction_id) not in crowded and facts.fingerprint not in repeated
+        }
+
+    def _upsert(self, exchange: Exchange, stored: tuple[Any, ...] | None, facts: Facts | None, alone: bool) -> Change:
         columns = self._columns(exchange, facts)
+        if alone:
+            columns["record"] = exchange.key
         seq = self._write(stored[0] if stored else None, columns)
         self._keep_bodies(seq, exchange, is_new=stored is None)
         before = _known(stored[6:]) if stored and stored[5] else None
         self._keep_tokens(facts)
         self._remember(exchange)
-        return Change(exchange, before, facts)
+        return Change(exchange, before, facts, alone)
 
     def _keep_tokens(self, facts: Facts | None) -> None:
         if facts and facts.given_tokens:
@@ -259,7 +310,8 @@ def _fact_columns(facts: Facts | None) -> dict[str, Any]:
     return {**{name: getattr(facts, name, None) for name in names}, "given_tokens": given, "first_attempt": first}
 
 
-def _known(row: Sequence[Any]) -> Known:
+@functools.lru_cache(maxsize=8192)
+def _known(row: tuple[Any, ...]) -> Known:
     key, project, origin, operation, interaction_id, previous_id, fingerprint, sent, given, *times, record = row
     facts = Facts(
         key=key,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracer.identity import ghost_key
+from tracer.identity import Group, ghost_key
 from tracer.identity.structure import first_turn, later_turns
 
 FAILED = "(status IS 'failed' OR state = 'error')"
@@ -38,6 +38,8 @@ class Linker:
     """Records that are new: they leave no conversation behind."""
     moved: set[str] = field(default_factory=set)
     """Records whose parent, or the word for why it is that, is another now."""
+    placed: set[str] = field(default_factory=set)
+    """New records that were linked as they were written."""
     _left: dict[str, str] = field(default_factory=dict)
     """Ghost -> what took the place of it for the first of its children that left."""
 
@@ -46,9 +48,33 @@ class Linker:
         if ghost:
             self._left.setdefault(ghost, successor)
 
+    def place(self, group: Group, has_prefixes: bool) -> dict[str, str | None]:
+        """The links of a record that is about to be written, once all earlier ones are; `link` is spared then.
+
+        One that may go on from what it carries along, or from what nobody has seen, is linked later.
+        """
+        first = group.facts[0]
+        self.made.add(group.key)
+        if has_prefixes and not group.previous_id:
+            return {"root_key": group.key}
+        row: dict[str, Any] = {
+            "key": group.key, "id": group.interaction_id, "origin": first.origin, "previous_id": group.previous_id,
+            "started_at_us": first.started_at_us, "rank": first.operation != "create", "first": first.key, "seq": None,
+        }  # fmt: skip
+        named = self._given(group.previous_id, row) if group.previous_id else None
+        if group.previous_id and named is None:
+            return {"root_key": group.key}
+        parent, linked_by = (named, "id") if named else self._hinted(row)
+        root = group.key if parent is None else self._root_of(parent)
+        self.placed.add(group.key)
+        self.roots.add(root)
+        if parent is not None:
+            self.moved.add(group.key)
+        return {"parent_key": parent, "linked_by": linked_by, "root_key": root}
+
     def link(self, keys: Iterable[str]) -> None:
         """Find the parents of these records, and the roots of all that hang below them."""
-        keys = set(keys)
+        keys = set(keys) - self.placed
         rows = [row for key in keys if (row := self._row(key))]
         for row in sorted(rows, key=lambda row: (row["started_at_us"], row["key"])):
             self._link(row)
@@ -81,13 +107,19 @@ class Linker:
                 (parent, root, linked_by, self.rev, row["seq"]),
             )
         self.roots |= {root} if row["key"] in self.made else {root, row["root_key"]}
-        if root != row["root_key"]:
+        if root != row["root_key"] and self._has_children(row["key"]):
             below = {"project": self.project, "key": row["key"], "root": root, "rev": self.rev}
             self.connection.execute(
                 f"{_DESCENDANTS} UPDATE interaction SET root_key = :root, rev = :rev"
                 " WHERE project = :project AND key IN below",
                 below,
             )
+
+    def _has_children(self, key: str) -> bool:
+        found = self.connection.execute(
+            "SELECT 1 FROM interaction WHERE project = ? AND parent_key = ? LIMIT 1", (self.project, key)
+        )
+        return found.fetchone() is not None
 
     def _parent(self, row: dict[str, Any]) -> tuple[str | None, str | None]:
         """The parent, and the word for why it is that: what was named, else carried along, else what the id hints."""
@@ -96,6 +128,9 @@ class Linker:
             return named or self._ghost(self.project, row["origin"], previous_id, row["started_at_us"]), "id"
         if carried := self._carried(row):
             return carried, "history"
+        return self._hinted(row)
+
+    def _hinted(self, row: dict[str, Any]) -> tuple[str | None, str | None]:
         hinted = first_turn(row["id"]) if row["id"] else None
         found = self._given(hinted, row) if hinted else None
         return found, "id_structure" if found else None

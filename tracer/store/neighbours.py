@@ -6,6 +6,7 @@ around (by its facts of before and now); whatever that finds brings along the re
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 
 from tracer.identity import Facts
@@ -21,7 +22,8 @@ def neighbourhood(exchanges: Exchanges, project: str, changed: Iterable[Facts]) 
         for known in _around(exchanges, facts):
             found[known.facts.key] = known
     for record in {known.record for known in found.values() if known.record}:
-        for known in exchanges.known("project = ? AND record = ?", (project, record)):
+        others = "project = ? AND record = ? AND key NOT IN (SELECT value FROM json_each(?))"
+        for known in exchanges.known(others, (project, record, json.dumps(list(found)))):
             found[known.facts.key] = known
     return found
 

@@ -104,7 +104,8 @@ class _Pruning:
         ).fetchall()
         for node, key in nodes:
             self._exchanges("project = ? AND record = ?", (project, key))
-            self._connection.execute("DELETE FROM search WHERE rowid = ?", (node,))
+            for table, name in (("search", "rowid"), ("unsearched", "seq")):
+                self._connection.execute(f"DELETE FROM {table} WHERE {name} = ?", (node,))
             if self._bodies_only:
                 self._empty(node)
                 continue

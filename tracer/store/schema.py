@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x74726372
 BUSY_TIMEOUT_S = 10.0
 _LOG_BYTES = 16 * 1024 * 1024
+_LOG_PAGES = 3_000
 
 _TABLES = (
     """CREATE TABLE run(
@@ -117,7 +118,25 @@ def m002_histories_and_unknowns(db: Database) -> None:
         db.conn.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_histories_and_unknowns)
+_LATER_TABLES = (
+    # Rows whose text the index does not have yet; `again` if it has an older one.
+    "CREATE TABLE unsearched(seq INTEGER PRIMARY KEY, again INTEGER NOT NULL)",
+    # Screens ask for conversations that changed, never for interactions.
+    "DROP INDEX interaction_rev",
+)
+
+
+def m003_search_later(db: Database) -> None:
+    """The full-text index may be behind; an index that nobody asks goes."""
+    for statement in _LATER_TABLES:
+        db.conn.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    m001_first_tables,
+    m002_histories_and_unknowns,
+    m003_search_later,
+)
 VERSION = len(MIGRATIONS)
 
 
@@ -137,6 +156,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
                 _migrate(connection, path)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA cache_size = -16000")
+            # Pages that change with every batch are copied into the file once in so many pages of the log.
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             # A log that grew while readers held it back is cut again at the next checkpoint.
             connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tracer.identity import Group, storable
@@ -71,14 +71,14 @@ def never_seen(record: Interaction) -> list[tuple[str, str]]:
     return [(kind, storable(path)) for kind, path in named]
 
 
-def searched(record: Interaction) -> tuple[str, str, str]:
+def searched(asked: Sequence[Step], request: Mapping[str, Any], answered: Sequence[Step]) -> tuple[str, str, str]:
     """What full-text search looks through: all that was asked, all that was answered, the tools."""
-    asked = "\n".join(filter(None, (step_text(step) for step in record.input)))
-    system = record.request.get("system_instruction")
+    prompt = "\n".join(filter(None, map(step_text, asked)))
+    system = request.get("system_instruction")
     if isinstance(system, str):
-        asked = f"{asked}\n{system}"
-    answered = "\n".join(filter(None, (step_text(step) for step in record.output)))
-    return storable(asked[:SEARCHED]), storable(answered[:SEARCHED]), " ".join(tool_names(record.output))
+        prompt = f"{prompt}\n{system}"
+    answer = "\n".join(filter(None, map(step_text, answered)))
+    return storable(prompt[:SEARCHED]), storable(answer[:SEARCHED]), " ".join(tool_names(answered))
 
 
 def prompt(record: Interaction) -> str:

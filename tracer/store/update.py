@@ -18,6 +18,7 @@ from tracer.store.bodies import Codec
 from tracer.store.exchanges import Change, Exchanges, Known
 from tracer.store.links import Linker
 from tracer.store.neighbours import neighbourhood, span_of_id
+from tracer.store.searching import SearchIndex
 from tracer.wire.exchange import Exchange
 
 
@@ -77,6 +78,7 @@ class Update:
         exchanges: Exchanges,
         codec: Codec,
         normalize: Normalize,
+        search: SearchIndex,
         project: str,
         rev: int,
     ) -> None:
@@ -84,22 +86,30 @@ class Update:
         self._exchanges = exchanges
         self._codec = codec
         self._normalize = normalize
+        self._search = search
         self._project = project
         self._linker = Linker(connection, project, rev)
         self._rev = rev
+        self._records: dict[str, str | None] = {}
+        """Exchange -> the record that its row names."""
+        self._telling: set[str] = set()
+        """Written records that a later call may carry along."""
 
     def run(self, changes: Sequence[Change]) -> None:
         """Bring every record up to date that these exchanges, stored already, have to do with."""
         looked_at = [facts for change in changes for facts in _facts(change)]
         if not looked_at:
             return
-        known = neighbourhood(self._exchanges, self._project, looked_at)
+        crowd = [facts for change in changes if not change.alone for facts in _facts(change)]
+        known = neighbourhood(self._exchanges, self._project, crowd)
         fresh = {change.exchange.key: change.exchange for change in changes}
-        changed, touched = self._regroup(known, fresh)
+        named = self._named(looked_at)
+        lone = [Group((change.facts,)) for change in changes if change.alone and change.facts]
+        changed, touched = self._regroup(known, fresh, lone)
         written = {group.key for group in changed}
-        dirty = written | self._children(touched) | self._linker.carrying(written)
+        dirty = written | self._children(touched) | self._linker.carrying(self._telling)
         for facts in looked_at:
-            dirty |= self._referring(facts)
+            dirty |= self._referring(facts, named)
         self._linker.link(dirty)
         self._linker.sum_up()
 
@@ -158,8 +168,11 @@ class Update:
             and set(unknown) == set(summaries.never_seen(derived.record))
         )
 
-    def _regroup(self, known: Mapping[str, Known], fresh: Mapping[str, Exchange]) -> tuple[list[Group], set[str]]:
+    def _regroup(
+        self, known: Mapping[str, Known], fresh: Mapping[str, Exchange], lone: Sequence[Group] = ()
+    ) -> tuple[list[Group], set[str]]:
         """Write the groups that differ; returns them, and the keys of the records they were made from."""
+        self._records = {key: each.record for key, each in known.items()} | {group.key: group.key for group in lone}
         before: dict[str, set[str]] = {}
         for key, each in known.items():
             if each.record:
@@ -180,6 +193,8 @@ class Update:
             if seq != seqs[now[record].key]:
                 self._linker.leave(parent, now[record].key)
                 self._forget(seq)
+        # By start: what a record goes on from is written before it.
+        changed = sorted([*changed, *lone], key=lambda group: group.facts[0].order)
         for group in changed:
             self._store(self._derive(group, fresh), seqs.get(group.key))
         return changed, set(stored)
@@ -193,7 +208,7 @@ class Update:
     def _forget(self, seq: int) -> None:
         for table in ("interaction", "record", "prefix", "unknown"):
             self._connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
-        self._connection.execute("DELETE FROM search WHERE rowid = ?", (seq,))
+        self._search.drop(seq)
 
     def _derive(self, group: Group, fresh: Mapping[str, Exchange]) -> Derived:
         record = self._normalize(self._members(group, fresh), key=group.key)
@@ -204,9 +219,10 @@ class Update:
         key, record = derived.group.key, derived.record
         columns = {**derived.columns, "rev": self._rev}
         is_new = seq is None
+        if derived.said.whole:
+            self._telling.add(key)
         if seq is None:
-            self._linker.made.add(key)
-            columns["root_key"] = key
+            columns |= self._linker.place(derived.group, bool(derived.said.prefixes))
             names, marks = ", ".join(columns), ", ".join("?" * len(columns))
             cursor = self._connection.execute(
                 f"INSERT INTO interaction({names}) VALUES ({marks})", tuple(columns.values())
@@ -220,32 +236,26 @@ class Update:
         codec, data = self._codec.pack(record.to_json().encode())
         self._connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (seq, codec, data))
         if is_new or record.state != "in_flight":
-            self._make_searchable(seq, is_new, record)
+            self._search.later(seq, is_new, record)
         self._connection.executemany(
-            "UPDATE exchange SET record = :record WHERE project = :project AND key = :key AND record IS NOT :record",
-            [{"record": key, "project": self._project, "key": facts.key} for facts in derived.group.facts],
+            "UPDATE exchange SET record = ? WHERE project = ? AND key = ?",
+            [(key, self._project, facts.key) for facts in derived.group.facts if self._records.get(facts.key) != key],
         )
 
     def _write_rows(self, seq: int, is_new: bool, derived: Derived) -> None:
         if not is_new:
             for table in ("prefix", "unknown"):
                 self._connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
-        place = [derived.columns[name] for name in ("project", "origin", "started_at_us")]
-        self._connection.executemany(
-            "INSERT INTO prefix VALUES (?, ?, ?, ?, ?, ?)",
-            [(seq, number, fingerprint, *place) for number, fingerprint in enumerate(derived.said.prefixes)],
-        )
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO unknown VALUES (?, ?, ?)",
-            [(seq, kind, path) for kind, path in summaries.never_seen(derived.record)],
-        )
-
-    def _make_searchable(self, seq: int, is_new: bool, record: Interaction) -> None:
-        # Indexing text costs more than the rest of a write: a running interaction is indexed when it begins and ends.
-        if not is_new:
-            self._connection.execute("DELETE FROM search WHERE rowid = ?", (seq,))
-        texts = summaries.searched(record)
-        self._connection.execute("INSERT INTO search(rowid, prompt, answer, tools) VALUES (?, ?, ?, ?)", (seq, *texts))
+        if derived.said.prefixes:
+            place = [derived.columns[name] for name in ("project", "origin", "started_at_us")]
+            self._connection.executemany(
+                "INSERT INTO prefix VALUES (?, ?, ?, ?, ?, ?)",
+                [(seq, number, fingerprint, *place) for number, fingerprint in enumerate(derived.said.prefixes)],
+            )
+        if never_seen := summaries.never_seen(derived.record):
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO unknown VALUES (?, ?, ?)", [(seq, kind, path) for kind, path in never_seen]
+            )
 
     def _members(self, group: Group, fresh: Mapping[str, Exchange]) -> list[Exchange]:
         stored = [facts.key for facts in group.facts if facts.key not in fresh]
@@ -261,12 +271,28 @@ class Update:
             found.update(key for (key,) in rows)
         return found
 
-    def _referring(self, facts: Facts) -> set[str]:
+    def _named(self, looked_at: Sequence[Facts]) -> set[tuple[str, str]]:
+        """Origin and id of what stored records continue."""
+        by_origin: dict[str, list[str]] = {}
+        for facts in looked_at:
+            if facts.interaction_id:
+                by_origin.setdefault(facts.origin, []).append(facts.interaction_id)
+        return {
+            (origin, named)
+            for origin, ids in by_origin.items()
+            for (named,) in self._connection.execute(
+                "SELECT DISTINCT previous_id FROM interaction WHERE project = ? AND origin = ?"
+                " AND previous_id IN (SELECT value FROM json_each(?))",
+                (self._project, origin, json.dumps(ids)),
+            )
+        }
+
+    def _referring(self, facts: Facts, named: set[tuple[str, str]]) -> set[str]:
         """The records that named this exchange's id as the one they continue, as long as it is the newest with it."""
         if not facts.interaction_id:
             return set()
         hinting = self._linker.hinting(facts.origin, facts.interaction_id)
-        if not self._is_named(facts):
+        if (facts.origin, facts.interaction_id) not in named:
             return hinting
         _, until = span_of_id(self._exchanges, facts)
         rows = self._connection.execute(
@@ -275,12 +301,6 @@ class Update:
             (*facts.scope, facts.interaction_id, facts.started_at_us, until),
         )
         return {key for (key,) in rows} | hinting
-
-    def _is_named(self, facts: Facts) -> bool:
-        where = "project = ? AND origin = ? AND previous_id = ? AND started_at_us >= ?"
-        values = (*facts.scope, facts.interaction_id, facts.started_at_us)
-        found = self._connection.execute(f"SELECT 1 FROM interaction WHERE {where} LIMIT 1", values)
-        return found.fetchone() is not None
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:

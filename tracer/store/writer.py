@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -17,12 +18,15 @@ from tracer.identity import Facts
 from tracer.store.bodies import Codec
 from tracer.store.exchanges import Change, Exchanges
 from tracer.store.schema import open_for_writing, transaction
+from tracer.store.searching import SearchIndex
 from tracer.store.update import Again, Normalize, Update
 from tracer.wire.exchange import Exchange
 
 __all__ = ["Again", "Normalize", "Writer"]
 
 _BATCH = 50
+_SEARCHED = 200
+"""Texts that are indexed at once, so that nobody waits long for the write lock."""
 _BEGIN_RUN = (
     "INSERT INTO run(run, project, started_at_us, command, tags) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT(run) DO UPDATE SET tags = excluded.tags"
@@ -56,8 +60,25 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; the last connection to it folds the write-ahead log in."""
+        """Make what this writer stored searchable and let go of the file; the last connection folds the log in."""
+        with contextlib.suppress(StoreError):
+            while self._search.is_behind and self.catch_up():
+                pass
         self._connection.close()
+
+    def catch_up(self, most: int = _SEARCHED) -> int:
+        """Make up to so many stored texts searchable, for which `apply` takes no time; how many there were."""
+        try:
+            with transaction(self._connection):
+                return self._search.catch_up(most)
+        except sqlite3.Error as error:
+            self._search.forget()
+            raise self._failure(error) from error
+
+    def shorten_log(self) -> None:
+        """Fold the write-ahead log into the file, as far as readers let it, and make it empty."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def begin_run(
         self, run: str, project: str, started_at_us: int, command: Sequence[str], tags: Mapping[str, str]
@@ -101,6 +122,7 @@ class Writer:
                 change()
         except BaseException as error:
             self._exchanges.forget()
+            self._search.forget()
             if isinstance(error, sqlite3.Error):
                 raise self._failure(error) from error
             raise
@@ -113,7 +135,9 @@ class Writer:
         for change in changes:
             by_project.setdefault(change.exchange.project or "", []).append(change)
         for project, some in by_project.items():
-            Update(self._connection, self._exchanges, self._codec, normalize, project, rev).run(some)
+            self._update(project, rev, normalize).run(some)
+        if self._search.is_full:
+            self._search.catch_up(_SEARCHED)
 
     def reindex(self, *, dry_run: bool = False, reached: Callable[[int], None] = lambda done: None) -> Again:
         """Derive every record from its stored exchanges again, in batches; says what differed.
@@ -141,8 +165,10 @@ class Writer:
             rev = self._next_rev()
             for project in dict.fromkeys(project for project, _ in batch):
                 keys = [key for name, key in batch if name == project]
-                update = Update(self._connection, self._exchanges, self._codec, self._normalize, project, rev)
+                update = self._update(project, rev, self._normalize)
                 found.add(update.again(keys))
+        if dry_run:
+            self._search.forget()
         return found
 
     def records(self) -> int:
@@ -167,6 +193,7 @@ class Writer:
     def _open(self) -> None:
         self._connection = open_for_writing(self._path)
         self._exchanges = Exchanges(self._connection)
+        self._search = SearchIndex(self._connection, self._codec)
         self._place = _place(self._path)
 
     def _stay_in_place(self) -> None:
@@ -180,6 +207,9 @@ class Writer:
         for values in self._runs.values():
             with transaction(self._connection):
                 self._connection.execute(_BEGIN_RUN, values)
+
+    def _update(self, project: str, rev: int, normalize: Normalize) -> Update:
+        return Update(self._connection, self._exchanges, self._codec, normalize, self._search, project, rev)
 
     def _next_rev(self) -> int:
         row = self._connection.execute("UPDATE counter SET value = value + 1 WHERE name = 'rev' RETURNING value")
