@@ -56,4 +56,8 @@ class ScriptError(TracerError):
 
 
 class ReplayMiss(TracerError):
-    """A request that no recording answers; the text names the nearest one and what differs."""
+    """A replayed request that no recording answers; `nearest` is the number of the recording that is most like it."""
+
+    def __init__(self, message: str, nearest: int | None = None) -> None:
+        super().__init__(message)
+        self.nearest = nearest

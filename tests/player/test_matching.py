@@ -183,3 +183,13 @@ def test_long_values_are_shown_where_they_differ() -> None:
     assert "OLD" in text
     assert text[0] == text[-1] == "…"
     assert len(text) < 210
+
+
+def test_boundary_of_a_multipart_body_does_not_matter() -> None:
+    def upload(boundary: str, content: str, quote: str = "") -> str:
+        body = f"--{boundary}\r\ncontent-type: text/plain\r\n\r\n{content}\r\n--{boundary}--\r\n".encode()
+        kind = (("Content-Type", f"multipart/related; boundary={quote}{boundary}{quote}"),)
+        return canonical(Call("POST", "/upload/v1beta/files", (), kind, body)).key
+
+    assert upload("f3a9", "milk") == upload("77==_b1", "milk", '"')
+    assert upload("f3a9", "milk") != upload("f3a9", "tea")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -201,3 +205,56 @@ def test_damaged_cassette_is_refused_and_left_alone(project: Any, service: Any) 
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*test_it.interactions.yaml is not a readable cassette*"])
     assert cassette.read_text() == "version: 1\ninteractions: [{request: {"
+
+
+SWALLOWS = """
+import pytest
+from calls import create
+
+@pytest.mark.interactions
+def test_before():
+    create("Hi")
+
+@pytest.mark.interactions
+def test_swallows():
+    create("Anything else?")
+    try:
+        create("PROMPT", generation_config={"seed": SEED}).raise_for_status()
+    except Exception:
+        pass
+"""
+
+
+def test_printed_commands_compare_and_record_again(project: Any, service: Any) -> None:
+    asked = SWALLOWS.replace("PROMPT", "Write a long poem about the rivers.").replace("SEED", "1")
+    project.makepyfile(test_it=asked)
+    project.record(service).assert_outcomes(passed=2)
+    before = {path: path.read_bytes() for path in project.path.rglob("*test_before.interactions.yaml")}
+    project.makepyfile(test_it=asked.replace("rivers", "lakes").replace("1}", "2}"))
+    result = project.replay()
+    result.assert_outcomes(passed=1, failed=1)
+    said = {
+        name: text for name, text in re.findall(r"^E? *(compare|record it): (.*)$", result.stdout.str(), re.MULTILINE)
+    }
+
+    program, *rest = shlex.split(said["compare"])
+    assert program == "tracer"
+    assert rest[1] == "cassettes/test_it/test_swallows.interactions.yaml#2"
+    command = [sys.executable, "-m", "tracer", *rest]
+    compared = subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=False)
+    assert compared.returncode == 1, compared.stderr
+    assert "Write a long poem about the [-rivers-]{+lakes+}." in compared.stdout
+    assert "generation_config.seed: 1 -> 2" in compared.stdout
+    assert "output" not in compared.stdout
+    assert KEY not in Path(rest[2]).read_text()
+
+    program, *rest = shlex.split(said["record it"])
+    assert program == "pytest"
+    count = service.count
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEMINI_API_KEY", KEY)
+        patch.setenv("GOOGLE_GEMINI_BASE_URL", service.url)
+        project.replay(*rest).assert_outcomes(passed=1)
+    assert service.count == count + 2
+    project.replay().assert_outcomes(passed=2)
+    assert {path: path.read_bytes() for path in before} == before

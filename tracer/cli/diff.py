@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from tracer.cli import output, rendering
 from tracer.cli.diagnostics import Exit
 from tracer.cli.scope import open_reader, scoped
+from tracer.errors import CassetteError
 
 if TYPE_CHECKING:
     from tracer.diff import Change, Difference, StepPair
@@ -27,39 +29,75 @@ SIGNS = {"same": "=", "changed": "~", "added": "+", "removed": "-"}
 def command(first: str, second: str, as_json: bool, db: str | None, project: str | None, all_projects: bool) -> int:
     """Compare two interactions: figures, parameters, tools, steps aligned by type, then words.
 
-    A and B are unique prefixes of keys or ids, or @last. In texts, [-words-] are only in A and {+words+} only in B.
+    A and B are unique prefixes of keys or ids, @last, or FILE#N: the Nth recording of a cassette, or of a file of
+    exchange lines. Of a request that no recording answered (a missed replay names one) only what was asked is
+    compared. In texts, [-words-] are only in A and {+words+} only in B.
     Ids and signatures always differ and are not compared. Exits with 1 if A and B don't say the same.
     """
-    reader, scope = open_reader(db, project, all_projects)
-    with reader:
-        before, after = (reader.record(reader.resolve(text, scope)) for text in (first, second))
+    read = _records(db, project, all_projects)
+    before, after = (_recording(text) or read(text) for text in (first, second))
 
     from tracer.diff import diff
 
     found = diff(before, after)
+    asked = not all(any(exchange["http_status"] for exchange in record["exchanges"]) for record in (before, after))
     if as_json:
         output.write_json(asdict(found) | {"same": found.same, "same_request": found.same_request})
     else:
-        output.write("\n".join(page(found)))
-    return Exit.DONE if found.same else Exit.FAILED
+        output.write("\n".join(page(found, asked_only=asked)))
+    return Exit.DONE if (found.same_request if asked else found.same) else Exit.FAILED
 
 
-def page(found: Difference) -> Iterator[str]:
-    """The comparison as lines of text."""
-    for figure in found.figures:
+def _records(db: str | None, project: str | None, all_projects: bool) -> Callable[[str], dict[str, Any]]:
+    def read(text: str) -> dict[str, Any]:
+        reader, scope = open_reader(db, project, all_projects)
+        with reader:
+            return reader.record(reader.resolve(text, scope))
+
+    return read
+
+
+def _recording(text: str) -> dict[str, Any] | None:
+    """The record of a recording in a file, if that is what the text names."""
+    name, mark, number = text.rpartition("#")
+    file = Path(name if mark and number.isdigit() else text)
+    if file.suffix not in (".yaml", ".yml", ".jsonl"):
+        return None
+    if not file.is_file():
+        raise CassetteError(f"there is no file {str(file)!r}: give the path of a cassette, such as chat.yaml#2")
+
+    from tracer.cassettes import files, jsonl
+    from tracer.normalize import normalize
+
+    if file.suffix == ".jsonl":
+        lines = file.read_text(encoding="utf-8").splitlines()
+        exchanges = [jsonl.read_line(json.loads(line), str(file)) for line in lines]
+    else:
+        exchanges = files.load(file)
+    place = int(number) if mark and number.isdigit() else 1
+    if not 1 <= place <= len(exchanges):
+        raise CassetteError(f"{str(file)!r} holds {len(exchanges)} recordings: there is no number {place}")
+    record: dict[str, Any] = json.loads(normalize([exchanges[place - 1]]).to_json())
+    return record
+
+
+def page(found: Difference, *, asked_only: bool = False) -> Iterator[str]:
+    """The comparison as lines of text; without figures and output if it is only about what was asked."""
+    for figure in () if asked_only else found.figures:
         change = "" if figure.delta in (None, 0) else f"   ({figure.delta:+,g})"
         if figure.before == figure.after:
             yield f"= {figure.name}: {_value(figure.before)}"
         else:
             yield f"~ {figure.name}: {_value(figure.before)} -> {_value(figure.after)}{change}"
-    yield ""
+    if not asked_only:
+        yield ""
     yield "parameters: " + ("" if found.parameters else "the same")
     yield from map(_change, found.parameters)
     yield "tools: " + ("" if found.tools else "the same")
     for tool in found.tools:
         yield f"{SIGNS[tool.kind]} {rendering.one_line(tool.name)}"
         yield from ("  " + _change(change) for change in tool.changes)
-    for side in ("input", "output"):
+    for side in ("input",) if asked_only else ("input", "output"):
         steps = [step for step in found.steps if step.side == side]
         yield f"{side}: " + ("" if any(step.kind != "same" for step in steps) else "the same")
         for step in steps:

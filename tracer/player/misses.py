@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Sequence
 
+from tracer.errors import ReplayMiss
 from tracer.player import matching
 from tracer.player.matching import IdMap, Request
 from tracer.player.paths import JsonPath
-from tracer.player.recording import Recording, client_of, sdk
+from tracer.player.recording import Recording, client_of, generation, sdk
 from tracer.player.reply import Call
 from tracer.wire.exchange import Exchange
 
@@ -25,27 +26,27 @@ _MOST_PATHS = 3
 def no_recording(
     call: Call,
     request: Request,
-    recordings: Sequence[Recording],
+    recordings: Sequence[tuple[int, Recording]],
     played: Sequence[Exchange],
     *,
     ids: IdMap,
     ignore: Sequence[JsonPath],
     source: str,
     remedy: str,
-) -> str:
-    """The text for a request that no recording answers."""
+) -> ReplayMiss:
+    """The miss of a request that no recording answers. Recordings come with their numbers in the cassette."""
     asked = f"{call.method} {call.path}"
     if not recordings:
-        return f"{source} holds no recording, and {asked} was asked; {remedy}"
-    pairs = [(recording.request(ignore), recording.exchange) for recording in recordings]
+        return ReplayMiss(f"{source} holds no recording, and {asked} was asked; {remedy}")
+    pairs = [(recording.request(ignore), recording.exchange) for _, recording in recordings]
     nearest = matching.explain(request, pairs)
     if nearest is None:
-        times = sum(recording.key == request.key for recording in recordings)
-        return f"{asked} was asked again, but {source} holds {times} of it, already played; {remedy}"
-    number = 1 + next(n for n, (_, exchange) in enumerate(pairs) if exchange is nearest.exchange)
+        times = sum(recording.key == request.key for _, recording in recordings)
+        return ReplayMiss(f"{asked} was asked again, but {source} holds {times} of it, already played; {remedy}")
+    number = next(number for number, recording in recordings if recording.exchange is nearest.exchange)
     lines = [
         f"{source} holds no recording of {asked}",
-        f"  nearest is recording {number} of {len(recordings)}, which differs first at {nearest.path}",
+        f"  nearest is recording {number} of {recordings[-1][0]}, which differs first at {nearest.path}",
         f"    recorded: {matching.shown(nearest.recorded, nearest.asked)}",
         f"    asked:    {matching.shown(nearest.asked, nearest.recorded)}",
     ]
@@ -57,7 +58,10 @@ def no_recording(
             f"  and at {', '.join(nearest.others[:_MOST_PATHS])}{f' and {more} more places' if more > 0 else ''}"
         )
     lines += _about_ids(request, ids, pairs, played)
-    return "\n".join([*lines, f"  {remedy}"])
+    recorded, asking = client_of(nearest.exchange.request_headers), client_of(call.headers)
+    if {generation(recorded), generation(asking)} == {"outputs", "steps"}:
+        lines.append(f"  it was recorded with {sdk(recorded)}, and {sdk(asking)} asks: they speak different dialects")
+    return ReplayMiss("\n".join([*lines, f"  {remedy}"]), number)
 
 
 def other_generation(call: Call, recording: Recording, *, source: str, remedy: str) -> str:

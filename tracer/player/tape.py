@@ -93,7 +93,9 @@ class Tape:
         self._asked: set[str] = set()
         self._source = source
         self._remedy = remedy
-        self._recordings = self._worth_playing(self._read(exchanges))
+        everything = list(self._read(exchanges))
+        self._number = {id(recording): number for number, recording in enumerate(everything, 1)}
+        self._recordings = self._worth_playing(everything)
         self._queues: dict[str, deque[Recording]] = defaultdict(deque)
         self._last: dict[str, Recording] = {}
         self._gets: dict[str, _Polls] = defaultdict(_Polls)
@@ -111,7 +113,7 @@ class Tape:
         if recording is None:
             recalled = self._recalled(call, request)
             if recalled is None:
-                raise ReplayMiss(self._miss(call, request))
+                raise self._miss(call, request)
             return reissued(recalled, self.ids.pairs()) if self.ids else recalled
         exchange = recording.exchange
         recorded, asking = generation(client_of(exchange.request_headers)), generation(client_of(call.headers))
@@ -132,11 +134,11 @@ class Tape:
             if (recording.key not in self._asked if recording.operation == "get" else id(recording) in waiting)
         ]
 
-    def _worth_playing(self, recordings: Iterable[Recording]) -> list[Recording]:
+    def _worth_playing(self, recordings: Sequence[Recording]) -> list[Recording]:
         """In recorded order, without attempts that were made good later."""
         kept: list[Recording] = []
         good: set[str] = set()
-        for recording in reversed(list(recordings)):
+        for recording in reversed(recordings):
             if not is_retryable(recording.status):
                 good.add(recording.key)
             elif recording.key in good:
@@ -239,11 +241,11 @@ class Tape:
         failed = last is not None and is_retryable(last.status)
         return last if repeatable or failed else None
 
-    def _miss(self, call: Call, request: Request) -> str:
+    def _miss(self, call: Call, request: Request) -> ReplayMiss:
         return misses.no_recording(
             call,
             request,
-            self._recordings,
+            [(self._number[id(recording)], recording) for recording in self._recordings],
             self.played,
             ids=self.ids,
             ignore=self._ignore,

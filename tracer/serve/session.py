@@ -243,6 +243,11 @@ class Session:
         text = str(miss)
         if self._missing:
             text = f"there is no cassette {self.cassette} to answer {call.method} {call.path}; {self._remedy}"
+        elif miss.nearest is not None:
+            from tracer.serve import missed
+
+            compare = missed.command(self._scrubber.call(call), self.cassette, miss.nearest)
+            text = f"{text}\n  compare: {compare}" if compare else text
         self.misses.append(text)
         return _refusal(text)
 
