@@ -402,6 +402,9 @@ def test_dialect_can_be_configured() -> None:
     assert guide["usage"].keys() == {"prompt_tokens", "completion_tokens", "total_tokens"}
     assert (guide["stream"], guide["store"], guide["previous_interaction_id"]) == (False, True, None)
     assert guide["generation_config"] == {"temperature": 1.0}
+    streamed = Service(dialect="guide").events({"input": "Hi", "tools": [WEATHER]})
+    for told in (streamed[0]["interaction"], streamed[-1]["interaction"]):
+        assert (told["stream"], told["tools"], told["background"]) == (True, [WEATHER], False)
 
 
 def test_legacy_client_gets_legacy_words_throughout() -> None:

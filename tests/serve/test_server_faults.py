@@ -33,6 +33,13 @@ def serve(*specs: str, seed: int = 1) -> Server:
     return Server(Faulty(engine, [parse_fault(spec) for spec in specs], seed))
 
 
+@pytest.fixture(autouse=True)
+def _no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Trouble on order is no error of the server's."""
+    yield
+    assert [record.getMessage() for phase in ("setup", "call") for record in caplog.get_records(phase)] == []
+
+
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
     with httpx.Client() as client:

@@ -190,10 +190,12 @@ class Engine:
         dialect = DIALECTS[name]
         steps = held.steps if held.cancelled else held.answer.steps
         status = "cancelled" if held.cancelled else held.answer.status
-        ended = {**held.fields(), "id": held.id, "status": status, "usage": held.usage}
+        echoes = _echoes(held) if name == "guide" else {}
+        opened = {**held.opening_fields(), **echoes}
+        ended = {**held.fields(), **echoes, "id": held.id, "status": status, "usage": held.usage}
         if held.answer.errors and not held.cancelled:
             ended["errors"] = list(held.answer.errors)
-        numbered = payloads(stream_events(held.opening_fields(), steps, ended, held.answer.piece), dialect)
+        numbered = payloads(stream_events(opened, steps, ended, held.answer.piece), dialect)
         pace = held.answer.pace or self._pace
         if last_event_id is None:
             reply = sse_reply(numbered, pace, dialect, None if held.streamed else held.answer.breaks)
@@ -210,8 +212,7 @@ class Engine:
     def _body(self, held: Held, steps: list[JsonObject] | None, name: DialectName, extra: JsonObject) -> Reply:
         fields = {**held.fields(), **extra}
         if name == "guide":
-            echoes = {field: held.request.get(field) for field in _ECHOED if field in held.request}
-            fields |= {"input": held.input, **echoes}
+            fields |= {"input": held.input, **_echoes(held)}
             if held.status == "failed" and held.answer.errors:
                 fields["error"] = held.answer.errors[0]
         pace = held.answer.pace or self._pace
@@ -225,3 +226,8 @@ class Engine:
         agents = f"{call.header('user-agent') or ''} {call.header('x-goog-api-client') or ''}"
         major = _SDK_MAJOR.search(agents)
         return "outputs" if major and int(major[1]) < 2 else "steps"
+
+
+def _echoes(held: Held) -> JsonObject:
+    # What the guide's dialect repeats of the request.
+    return {field: held.request[field] for field in _ECHOED if field in held.request}

@@ -151,8 +151,8 @@ class Server:
 
     async def _break(self, scope: Message, receive: Receive) -> None:
         connections = self._running.server_state.connections if self._running is not None else ()
-        for connection in connections:
-            transport = connection.transport if getattr(connection, "scope", None) is scope else None
+        transports = [one.transport for one in connections if getattr(one, "scope", None) is scope]
+        for transport in transports:
             if transport is not None:
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 transport.abort()
