@@ -20,6 +20,8 @@ class Group:
     def first(self) -> Facts:
         """The earliest exchange; of those at one instant the one with the smallest key."""
         start = self.facts[0].started_at_us
+        if len(self.facts) == 1 or self.facts[1].started_at_us != start:
+            return self.facts[0]
         return min(takewhile(lambda fact: fact.started_at_us == start, self.facts), key=lambda fact: fact.key)
 
     @property

@@ -77,6 +77,8 @@ class Exchanges:
             if (row := stored.get(name)) is None or _progress(exchange) > _rank(Outcome(row[1]), *row[2:5])
         ]
         alone = self._alone([facts for _, row, facts in further if facts and row is None], further)
+        over = [exchange for exchange, _, _ in further if exchange.outcome is not Outcome.OPEN]
+        self._blobs.expect(body for exchange in over for body in (exchange.request_body, exchange.response_body))
         return [self._upsert(exchange, row, facts, exchange.key in alone) for exchange, row, facts in further]
 
     def _stored(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Any, ...]]:
