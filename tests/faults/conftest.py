@@ -113,10 +113,7 @@ def ground(tmp_path: Path) -> Callable[..., Any]:
     async def opened(answer: Answer, *, db: Path | None = None) -> AsyncIterator[Ground]:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-                while True:
-                    await answer(json.loads(await body_of(reader))["input"], reader, writer)
-                    if writer.is_closing():
-                        break
+                await answer(json.loads(await body_of(reader))["input"], reader, writer)
             writer.close()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)

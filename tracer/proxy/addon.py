@@ -128,7 +128,7 @@ class RecordingAddon:
         call = self._forget(flow.id)
         if call is None:
             return
-        if message == _CLIENT_GONE:
+        if message == _CLIENT_GONE or _left_asking(flow):
             outcome = Outcome.CLIENT_GONE
         elif flow.response is None:
             outcome = Outcome.FAILED
@@ -240,6 +240,12 @@ def _tee(addon: RecordingAddon, take: Callable[[bytes], None]) -> Tee:
 
 def _is_reverse(flow: http.HTTPFlow) -> bool:
     return flow.client_conn.proxy_mode.type_name == "reverse"
+
+
+def _left_asking(flow: http.HTTPFlow) -> bool:
+    # Gone before its request was whole: mitmproxy then speaks of the protocol, as if it were the upstream's mistake.
+    unread = connection.ConnectionState.CAN_READ & flow.client_conn.state
+    return flow.response is None and flow.request.timestamp_end is None and not unread
 
 
 def _is_service(request: http.Request) -> bool:

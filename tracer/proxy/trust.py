@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment
 
+from tracer.proxy.way_out import is_excepted
 from tracer.wire.routes import GEMINI_ORIGIN, VERTEX_ORIGIN
 
 SERVICE_HOSTS = tuple(urlsplit(origin).netloc for origin in (GEMINI_ORIGIN, VERTEX_ORIGIN))
@@ -44,7 +44,7 @@ def _exceptions(environ: Mapping[str, str], hosts: list[str]) -> dict[str, str]:
     changed: dict[str, str] = {}
     for name in ("NO_PROXY", "no_proxy"):
         entries = environ.get(name, "").split(",")
-        kept = [each for each in entries if not any(proxy_bypass_environment(host, {"no": each}) for host in hosts)]
+        kept = [each for each in entries if not any(is_excepted(host, 443, each) for host in hosts)]
         if kept != entries:
             changed[name] = ",".join(kept)
     return changed

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from urllib.request import proxy_bypass_environment
 
 from tracer.errors import UsageError
 
@@ -73,7 +72,7 @@ class WayOut:
     def to(self, scheme: str, host: str, port: int) -> Waypoint | None:
         """The proxy on the way to an address; None if it is reached directly."""
         found = self._by_scheme.get(scheme)
-        if found is None or proxy_bypass_environment(f"{host}:{port}", {"no": self._exceptions}):
+        if found is None or is_excepted(host, port, self._exceptions):
             return None
         return found
 
@@ -83,6 +82,13 @@ class WayOut:
             if (waypoint.host, waypoint.port) == (host, port):
                 return waypoint.authorization
         return None
+
+
+def is_excepted(host: str, port: int, exceptions: str) -> bool:
+    """Whether a `NO_PROXY` list names an address: as `*`, or by host or domain, each perhaps with a port."""
+    names = [name.strip().lower().lstrip(".") for name in exceptions.split(",")]
+    wanted = host.lower(), f"{host.lower()}:{port}"
+    return any(name == "*" or each == name or each.endswith(f".{name}") for name in names if name for each in wanted)
 
 
 class WayOutAddon:
