@@ -108,7 +108,9 @@ def test_no_replaying_process_connects_anywhere_but_to_the_relay(run: Run, tmp_p
     assert done.returncode == 0, done.stdout
     calls = log.read_text()
     assert len(re.findall(r" listen\(", calls)) == 1
-    internet = re.findall(r' (?:connect|sendto)\(.*sin6?_port=htons\((\d+)\), (?:sin_addr=inet_addr\("([^"]+)"\))?', calls)
+    internet = re.findall(
+        r' (?:connect|sendto)\(.*sin6?_port=htons\((\d+)\), (?:sin_addr=inet_addr\("([^"]+)"\))?', calls
+    )
     # The two children, Python and Node, reach the relay; the process of the tests connects to nothing.
     assert len({port for port, _ in internet}) == 1
     assert {address for _, address in internet} == {"127.0.0.1"}

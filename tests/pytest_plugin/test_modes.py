@@ -233,9 +233,7 @@ def test_printed_commands_compare_and_record_again(project: Any, service: Any) -
     project.makepyfile(test_it=asked.replace("rivers", "lakes").replace("1}", "2}"))
     result = project.replay()
     result.assert_outcomes(passed=1, failed=1)
-    said = {
-        name: text for name, text in re.findall(r"^E? *(compare|record it): (.*)$", result.stdout.str(), re.MULTILINE)
-    }
+    said = dict(re.findall(r"^E? *(compare|record it): (.*)$", result.stdout.str(), re.MULTILINE))
 
     program, *rest = shlex.split(said["compare"])
     assert program == "tracer"

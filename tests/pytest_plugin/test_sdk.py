@@ -295,3 +295,43 @@ def test_newer_sdk_replays_what_an_older_one_recorded(sdk_test_python: Callable[
     replayed = seen(tmp_path)
     assert replayed.keys() == recorded.keys()
     assert [turn["id"] for turn in replayed["chain"]] == [turn["id"] for turn in recorded["chain"]]
+
+
+VERTEX = """
+import json, os, subprocess, sys
+import pytest
+from google import genai
+
+CODE = '''
+from google import genai
+from google.oauth2.credentials import Credentials
+import os
+token = Credentials("ya29.made-up") if "RECORDING" in os.environ else None
+client = genai.Client(vertexai=True, project="my-project", location="us-central1", credentials=token)
+answer = client.interactions.create(model="gemini-3.5-flash", input="Hello " + os.environ.get("WHO", "world"))
+print(answer.id, answer.status)
+'''
+
+
+@pytest.mark.interactions
+def test_vertex(interactions, capsys):
+    exec(CODE, {})
+    assert "completed" in capsys.readouterr().out
+    child = [sys.executable, "-c", CODE]
+    said = subprocess.run(child, env={**os.environ, "WHO": "child"}, capture_output=True, text=True, timeout=100)
+    assert "completed" in said.stdout, said.stderr
+    assert [record.service for record in interactions.records] == ["vertex"] * 2
+"""
+
+
+def test_vertex_replays_without_signing_in(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_vertex.py").write_text(VERTEX)
+    with Server(Engine(Rules(), seed=7)) as server:
+        places = {"GOOGLE_VERTEX_BASE_URL": server.url, "GOOGLE_GEMINI_BASE_URL": server.url}
+        done = run_pytest(python, tmp_path, "--interactions-record=once", RECORDING="1", **places)
+    assert done.returncode == 0, done.stdout
+    (cassette,) = tmp_path.rglob("*.interactions.yaml")
+    assert "https://aiplatform.googleapis.com/v1beta1/projects/my-project/" in cassette.read_text()
+    assert "ya29" not in cassette.read_text()
+    done = run_pytest(python, tmp_path)
+    assert done.returncode == 0, done.stdout

@@ -25,7 +25,7 @@ REPLAY_KEY = "replayed-without-a-key"
 def start(session: Session) -> None:
     """Begin to hand it the calls of this process, and through the relay those of its children."""
     transport.install(session)
-    children.attach(session)
+    children.attach(session, offline=not session.records_new)
 
 
 def stop(session: Session) -> None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import socket
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 from tracer.serve.hosts import BASE_URLS, VERTEX_PREFIX, Detour
 from tracer.serve.transport import Interceptor
@@ -22,17 +25,26 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _lock = threading.Lock()
 _attached: list[tuple[Interceptor, Detour, dict[str, str], dict[str, str | None]]] = []
 _listener: socket.socket | None = None
+_credentials_file: str | None = None
+CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
+TOKEN_PATH = "/_token"  # noqa: S105
+"""Where the relay gives tokens that mean nothing."""
+STAND_IN = "replayed-without-credentials"
 
 
-def attach(interceptor: Interceptor) -> None:
+def attach(interceptor: Interceptor, *, offline: bool = False) -> None:
     """Point the environment to the relay, and let it ask this interceptor; the last one attached is asked.
 
-    Where sockets are forbidden nothing changes: only this process's own clients are caught then.
+    Nothing that is replayed `offline` may sign in anywhere: clients of Vertex AI, which don't call without
+    credentials, then find some for which the relay itself gives the token. Where sockets are forbidden nothing
+    changes: only this process's own clients are caught then.
     """
     url = _listen()
     if url is None:
         return
     ours = _variables(url)
+    if offline and CREDENTIALS not in os.environ:
+        ours[CREDENTIALS] = _credentials(url)
     before = dict(_attached[-1][1].before) if _attached else {}
     before |= {name: value for name in BASE_URLS if (value := os.environ.get(name)) and value != ours[name]}
     old = {name: os.environ.get(name) for name in ours}
@@ -64,7 +76,7 @@ def current() -> Interceptor | None:
 
 def close() -> None:
     """Stop listening."""
-    global _listener  # noqa: PLW0603
+    global _credentials_file, _listener  # noqa: PLW0603
     with _lock:
         if _listener is not None:
             # Closing alone does not wake the thread that waits for connections.
@@ -72,6 +84,9 @@ def close() -> None:
                 _listener.shutdown(socket.SHUT_RDWR)
             _listener.close()
             _listener = None
+        if _credentials_file is not None:
+            Path(_credentials_file).unlink(missing_ok=True)
+            _credentials_file = None
     if (relay := sys.modules.get("tracer.serve.relay")) is not None:
         relay.close_clients()
 
@@ -110,6 +125,27 @@ def _variables(url: str) -> dict[str, str]:
             known = "127.0.0.1" in listed.split(",")
             variables[name] = listed if known else ",".join(filter(None, [listed, "127.0.0.1"]))
     return variables
+
+
+def _credentials(url: str) -> str:
+    """The path of credentials that are worth nothing; google-auth and its siblings exchange them at the relay."""
+    global _credentials_file
+    with _lock:
+        if _credentials_file is None:
+            token_url = f"{url}{TOKEN_PATH}"
+            made = {
+                "type": "external_account_authorized_user",
+                "audience": "//iam.googleapis.com/locations/global/workforcePools/replayed/providers/replayed",
+                "client_id": STAND_IN,
+                "client_secret": STAND_IN,
+                "refresh_token": STAND_IN,
+                "token_url": token_url,
+                "token_info_url": token_url,
+            }
+            descriptor, _credentials_file = tempfile.mkstemp(prefix="interactions-credentials-", suffix=".json")
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(made, file)
+        return _credentials_file
 
 
 def _restore(name: str, value: str | None) -> None:

@@ -17,8 +17,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
+from tracer.player.failures import json_reply
 from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.serve import transport
+from tracer.serve.children import STAND_IN, TOKEN_PATH
 from tracer.serve.hosts import ADDRESSES, Detour
 from tracer.serve.live import LiveExchange
 from tracer.serve.responses import Schedule
@@ -51,6 +53,10 @@ class _Handler(BaseHTTPRequestHandler):
         """What crosses stands in the cassette."""
 
     def _answer(self, body: bytes) -> None:
+        if self.path == TOKEN_PATH:
+            token = {"access_token": STAND_IN, "token_type": "Bearer", "expires_in": 3600}
+            self._send(json_reply(200, token))
+            return
         interceptor = self.current()
         detour = interceptor.hosts.detour if interceptor else None
         if interceptor is None or detour is None:

@@ -80,7 +80,7 @@ class Session:
         self._missing = not path.exists()
         self._remedy = remedy
         self.records_all = mode in ("all", "rewrite") or (mode == "once" and self._missing)
-        self._records_new = self.records_all or mode == "new_episodes"
+        self.records_new = self.records_all or mode == "new_episodes"
         self._held = index.contents(path)
         self._values: dict[str, Any] = {}
         self._tape = Tape(
@@ -171,7 +171,7 @@ class Session:
         if key in self._held.values and not self.records_all:
             return self._held.values[key]
         value = default() if callable(default) else default
-        if self._records_new:
+        if self.records_new:
             self._values[key] = value
         return value
 
@@ -188,7 +188,7 @@ class Session:
                 try:
                     return self._replay(self._scrubber.call(call) if self._scrubber else call)
                 except ReplayMiss as miss:
-                    if not self._records_new:
+                    if not self.records_new:
                         return self._miss(call, miss)
             secret = Redactor(path=call.path, query=call.query, headers=call.headers).account_secret
             if secret:
