@@ -42,7 +42,7 @@ format: $(INSTALLED) ## Format the code.
 	@$(BIN)/ruff check --fix .
 
 badinput: $(INSTALLED) ## Send the emulator 10,000 wrong requests.
-	@$(BIN)/pytest -q -n 2 --hypothesis-profile=deep tests/serve/test_server_bad_input.py
+	@TRACER_BAD_REQUESTS=10000 $(BIN)/pytest -q -n 2 --timeout 0 tests/serve/test_server_bad_input.py
 
 fuzz: $(INSTALLED) ## A hundred thousand damaged streams, and as many stories in any order; takes hours.
 	@HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n auto --timeout 0 tests/fold/test_fuzz.py tests/fold/test_life_lines.py \

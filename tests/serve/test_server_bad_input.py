@@ -1,6 +1,6 @@
 """Wrong requests over a socket: every one gets an answer that says what is wrong, never a 500, a traceback or a hang.
 
-`make badinput` sends 10,000 of them (Hypothesis profile `deep`).
+`make badinput` sends 10,000 of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gzip
 import http.client
 import json
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,7 +27,7 @@ from tracer.player.state import Engine
 from tracer.player.stream import Pace
 from tracer.serve.server import Server
 
-EXAMPLES = max(300, settings.default.max_examples)
+EXAMPLES = int(os.environ.get("TRACER_BAD_REQUESTS", "300"))
 TIMEOUT_S = 60
 """A request that is not answered by then hangs."""
 
@@ -34,6 +35,14 @@ SCHEMA = {
     "type": "object",
     "properties": {"rating": {"type": "integer", "minimum": 1}, "tags": {"type": "array", "items": {"type": "string"}}},
     "required": ["rating"],
+}
+VERDICT = {
+    "type": "object",
+    "properties": {
+        "is_safe": {"type": "boolean"},
+        "categories": {"type": "array", "items": {"type": "string"}, "maxItems": 3},
+        "confidence": {"type": "number", "maximum": 1},
+    },
 }
 FUNCTION = {"type": "function", "name": "get_weather", "description": "Weather of a place", "parameters": SCHEMA}
 USER = {"type": "user_input", "content": [{"type": "text", "text": "Weather in Paris and Rome"}]}
@@ -57,9 +66,22 @@ SEEDS: list[dict[str, Any]] = [
     {"model": "m", "input": "Draw", "response_modalities": ["IMAGE"], "generation_config": {"max_output_tokens": 3}},
     {"model": "m", "continuation_token": "ct_x", "previous_interaction_id": "v1_x"},
     {"model": "m", "input": "https://example.com", "tools": [{"type": "mcp_server", "name": "s", "url": "u"}]},
+    {
+        "model": "gemini-3.5-flash", "input": "Open the clock and type 'noon'",
+        "tools": [{"type": "computer_use", "environment": "mobile", "excluded_predefined_functions": ["click"]}],
+    },
+    {"model": "m", "input": "Weather in Rome", "tools": [{"type": "tool_search"}, {**FUNCTION, "defer_loading": True}]},
+    {
+        "model": "m", "input": "Weather in Rome",
+        "tools": [
+            {"type": "tool_search", "execution": "client", "name": "find", "parameters": SCHEMA},
+            {**FUNCTION, "defer_loading": True},
+        ],
+    },
+    {"model": "m", "input": "Moderate: I hate you", "response_format": VERDICT},
     {"id": "my-agent", "base_agent": "antigravity-preview-05-2026"},
     {"file": {"mime_type": "text/plain", "size_bytes": 5}},
-]
+]  # fmt: skip
 ODD = st.sampled_from(
     [
         None, True, False, 0, -1, 1e308, -0.0, 2**70, "", "\x00", "\ud800", "a" * 20_000, [], {}, [[]], {"": None},
