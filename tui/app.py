@@ -84,7 +84,7 @@ class TracerApp(App[None]):
 
     def _put_on(self, look: str) -> None:
         self.look = look
-        self._exchange = LOOKS[look].exchange()
+        self._exchange = LOOKS[look].exchange(self.console.color_system)
         self.theme = LOOKS[look].theme.name
 
     def get_line_filters(self) -> Sequence[LineFilter]:

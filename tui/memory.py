@@ -1,4 +1,4 @@
-"""What lasts from one start to the next: how many panes, the theme, and the filter of each project."""
+"""What lasts from one start to the next: how panes stand, the theme, and the filter of each project."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ class Memory:
         """How many panes were wanted last; None if nobody said."""
         panes = self._values.get("panes")
         return panes if panes in (1, 2, 3) else None
+
+    @property
+    def stacked(self) -> bool | None:
+        """Whether request and response stood one above the other; None if nobody said."""
+        stacked = self._values.get("stacked")
+        return stacked if isinstance(stacked, bool) else None
+
+    def keep_stacked(self, stacked: bool) -> None:
+        """Remember how they stand."""
+        self._keep("stacked", stacked)
 
     @property
     def theme(self) -> str | None:

@@ -40,6 +40,27 @@ LIGHT = {
     dark.REMOVED: "#fae0e0",
     dark.ADDED: "#dbf2e0",
 }
+GREYS = {
+    dark.BACKGROUND: "#121212",
+    dark.SURFACE: "#1c1c1c",
+    dark.RAISED: "#262626",
+    dark.IDLE: "#262626",
+    dark.CURSOR: "#3a3a3a",
+    dark.LINE: "#444444",
+    dark.FAINT: "#8a8a8a",
+    dark.MUTED: "#a8a8a8",
+    dark.REMOVED: "#5f0000",
+    dark.ADDED: "#005f00",
+    LIGHT[dark.BACKGROUND]: "#ffffff",
+    LIGHT[dark.SURFACE]: "#eeeeee",
+    LIGHT[dark.RAISED]: "#e4e4e4",
+    LIGHT[dark.IDLE]: "#e4e4e4",
+    LIGHT[dark.CURSOR]: "#afd7ff",
+    LIGHT[dark.LINE]: "#c6c6c6",
+    LIGHT[dark.REMOVED]: "#ffd7d7",
+    LIGHT[dark.ADDED]: "#d7ffd7",
+}
+"""Of the 256 colours that older terminals have, the nearest to a dark blue is a loud one: these are theirs exactly."""
 PLAIN = {
     dark.FAINT: "bright_black",
     dark.LINE: "bright_black",
@@ -112,9 +133,11 @@ class Look:
     colours: Mapping[str, str] = field(default_factory=dict)
     plain: bool = False
 
-    def exchange(self) -> Exchange:
-        """What brings the drawn colours into this theme."""
-        return Exchange(self.colours, plain=self.plain)
+    def exchange(self, color_system: str | None) -> Exchange:
+        """What brings the drawn colours into this theme, on a terminal with as many colours as Rich says it has."""
+        if self.plain or color_system != "256":
+            return Exchange(self.colours, plain=self.plain)
+        return Exchange({**GREYS, **{drawn: GREYS.get(shown, shown) for drawn, shown in self.colours.items()}})
 
 
 def _light(colour: str) -> str:

@@ -59,9 +59,9 @@ class ConversationsScreen(PanesScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "find", "filter the list and the tree; search in an interaction", show=False),
-        Binding("escape", "back", "back", show=False),
-        Binding("F", "follow", "follow", show=False),
-        Binding("t", "thoughts", "thoughts", show=False),
+        Binding("escape", "back", "a pane to the left; in the list, lift the filter", show=False),
+        Binding("F", "follow", "follow what is recorded; a move by hand ends it", show=False),
+        Binding("t", "thoughts", "open or fold every thought", show=False),
     ]
 
     def __init__(
@@ -114,6 +114,7 @@ class ConversationsScreen(PanesScreen):
 
     def on_list_loaded(self, message: ListLoaded) -> None:
         """Show which conversations match."""
+        self._trouble = ""
         if message.where is not self.where:
             return
         conversations = self.conversations
@@ -151,6 +152,7 @@ class ConversationsScreen(PanesScreen):
 
     def on_tree_loaded(self, message: TreeLoaded) -> None:
         """Show a tree, and the interaction under its cursor."""
+        self._trouble = ""
         chosen = self.conversations.chosen_row
         if chosen is None or chosen.root_key != message.root_key:
             return
@@ -176,7 +178,7 @@ class ConversationsScreen(PanesScreen):
 
     def on_read_failed(self, message: ReadFailed) -> None:
         """Say why something could not be read."""
-        self.say(message.text)
+        self.in_trouble(message.text)
 
     def on_store_changed(self, message: StoreChanged) -> None:
         """New rows on top, changed ones in place; with follow on, the cursor goes to what was written last."""

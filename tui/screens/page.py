@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 
 from tracer.errors import StoreError
-from tui.data import RUNNING, Door, Subject, Whole
+from tui.data import Door, Subject, Whole, is_running
 from tui.screens.shared import SharedScreen
 from tui.text import clean, cut
 from tui.theme import S, glyph
 from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.virtual_list import VirtualList
-
-if TYPE_CHECKING:
-    from tracer.store.rows import InteractionRow
 
 LOOK_SECONDS = 0.5
 
@@ -30,6 +28,7 @@ class PageScreen(SharedScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "pane(1)", "next pane", show=False),
         Binding("shift+tab", "pane(-1)", "pane before", show=False),
+        Binding("plus", "alone", "this pane alone, and back", show=False),
         Binding("escape", "back", "back", show=False),
     ]
 
@@ -66,7 +65,7 @@ class PageScreen(SharedScreen):
         self.work(read, "whole")
 
     def _look(self) -> None:
-        if self.whole is not None and running(self.whole.row):
+        if self.whole is not None and is_running(self.whole.row):
             self.load()
 
     async def fill(self, whole: Whole, *, same: bool) -> None:
@@ -109,16 +108,26 @@ class PageScreen(SharedScreen):
     # Keys.
 
     def action_pane(self, step: int) -> None:
-        """The next pane, round and round."""
+        """The next pane, round and round; a zoomed one makes room for it."""
         here = self.PANES.index(self.pane.id or self.PANES[0])
-        self.query_one(f"#{self.PANES[(here + step) % len(self.PANES)]}").focus()
+        target = self.query_one(f"#{self.PANES[(here + step) % len(self.PANES)]}")
+        if self.has_class("-zoomed"):
+            self.action_alone()
+            target.focus()
+            self.call_after_refresh(self.action_alone)
+        else:
+            target.focus()
+
+    def action_alone(self) -> None:
+        """The pane alone, or back."""
+        zoomed = not self.has_class("-zoomed")
+        self.set_class(zoomed, "-zoomed")
+        for name in self.PANES:
+            side = self.query_one(f"#{name}").parent
+            if isinstance(side, Widget):
+                side.display = not zoomed or name == self.pane.id
 
     def action_back(self) -> None:
         """Drop a typed count, else leave."""
         if not self.pane.take_count():
             self.dismiss()
-
-
-def running(row: InteractionRow) -> bool:
-    """Whether more of it may come."""
-    return row.state == "in_flight" or row.status in RUNNING

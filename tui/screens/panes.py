@@ -14,6 +14,7 @@ from tui.data import Overview
 from tui.header import Facts, empty_text, header
 from tui.memory import Memory
 from tui.screens.shared import SharedScreen
+from tui.text import clean, wrap
 from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.conversations import ConversationList
 from tui.widgets.filter_bar import FilterBar
@@ -50,6 +51,8 @@ class PanesScreen(SharedScreen):
         self._now_us = now_us
         self._overview: Overview | None = None
         self._said = ""
+        self._trouble = ""
+        """Why the database could not be read, until it can be again."""
         self._current = "list"
         self.memory = memory
         self._zoomed = False
@@ -144,9 +147,10 @@ class PanesScreen(SharedScreen):
     def say(self, text: str) -> None:
         """Bring the bars up to date; `text` stands in the footer until the next key."""
         self._said = text
-        self.query_one("#hints", HintBar).show(self.pane.HINTS, text)
+        self.query_one("#hints", HintBar).show(self.pane.HINTS, text or self._trouble)
         self.query(PaneTitle).refresh()
-        self.conversations.say_when_empty(empty_text(self.facts, self.filter_text, self._overview))
+        empty = wrap(self._trouble, self.conversations.size.width - 4) if self._trouble else None
+        self.conversations.say_when_empty(tuple(empty or empty_text(self.facts, self.filter_text, self._overview)))
         trail = [(self.query_one(f"#{name}", VirtualList).TITLE, name == self._current) for name in self.PANES]
         left, right = header(
             self.facts,
@@ -158,6 +162,11 @@ class PanesScreen(SharedScreen):
             trail=trail if self.narrow else (),
         )
         self.query_one("#header", Bar).say(left, right)
+
+    def in_trouble(self, text: str) -> None:
+        """Something could not be read; it is said until something can be."""
+        self._trouble = clean(text)
+        self.say("")
 
     def go_to(self, name: str) -> None:
         """Give a pane the keyboard, and show it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.segment import Segment
 from textual import events
@@ -23,6 +23,9 @@ from tui.widgets.bars import Bar, HintBar, PaneTitle
 from tui.widgets.document import DocumentView
 from tui.widgets.search_bar import SearchBar
 
+if TYPE_CHECKING:
+    from tui.app import TracerApp
+
 BESIDE_FROM = 120
 """Columns from which two documents stand side by side; below, one above the other."""
 
@@ -34,7 +37,8 @@ class RawScreen(PageScreen):
     AUTO_FOCUS = "#right"
     PANES = ("left", "right")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("W", "wire", "wire or record", show=False),
+        Binding("W", "wire", "the exchange beside the record, or as it crossed", show=False),
+        Binding("minus", "layout", "layout: side by side, one above the other", show=False),
         Binding("left_square_bracket", "exchange(-1)", "exchange before", show=False),
         Binding("right_square_bracket", "exchange(1)", "next exchange", show=False),
     ]
@@ -61,7 +65,16 @@ class RawScreen(PageScreen):
 
     def on_resize(self) -> None:
         """Side by side or one above the other."""
-        self.query_one("#sides").set_class(self.size.width < BESIDE_FROM, "-stacked")
+        stacked = cast("TracerApp", self.app).memory.stacked
+        self.query_one("#sides").set_class(self.size.width < BESIDE_FROM if stacked is None else stacked, "-stacked")
+
+    def action_layout(self) -> None:
+        """The other way round, from now on."""
+        sides = self.query_one("#sides")
+        cast("TracerApp", self.app).memory.keep_stacked(not sides.has_class("-stacked"))
+        self.on_resize()
+        stacked = sides.has_class("-stacked")
+        self.say(f"{'one above the other' if stacked else 'side by side'}; it stays so")
 
     async def fill(self, whole: Whole, *, same: bool) -> None:
         """Parse in a thread, for a body may have megabytes."""

@@ -17,7 +17,7 @@ from tui import takeaway
 from tui.commands import COPIES, EXPORTS
 from tui.data import Door, Subject, Whole
 from tui.messages import Go, Marked
-from tui.screens.help import HelpScreen
+from tui.screens.help import HelpScreen, actions_of, keys_of
 from tui.screens.menu import Choice, MenuScreen, PaletteScreen
 from tui.screens.prompting import PromptingScreen
 from tui.themes import LOOKS
@@ -42,7 +42,7 @@ class SharedScreen(PromptingScreen):
         Binding("ctrl+p", "palette", "every command, found by what it does", show=False),
         Binding("T", "theme", "theme: dark, light, plain", show=False),
         Binding("question_mark", "help", "every key", show=False),
-        Binding("q,ctrl+c", "app.quit", "quit", show=False),
+        Binding("q,ctrl+c", "app.quit", "leave", show=False),
     ]
     NAME: ClassVar[str] = ""
     door: Door
@@ -87,8 +87,9 @@ class SharedScreen(PromptingScreen):
         cast("TracerApp", self.app).filter_by(text)
 
     def action_help(self) -> None:
-        """Every key."""
-        self.app.push_screen(HelpScreen())
+        """Every key that works here."""
+        everywhere = actions_of(SharedScreen) | actions_of(PromptingScreen)
+        self.app.push_screen(HelpScreen(keys_of(self, self.pane, self.NAME.capitalize() or "Panes", everywhere)))
 
     def action_theme(self) -> None:
         """The next theme."""

@@ -88,7 +88,7 @@ class Prompt(Vertical):
         bar, words = self.query_one(".words", Bar), self._completion.words
         bar.display = bool(words)
         segments: list[Segment] = [Segment(" " * SIGN_WIDTH)]
-        room = self.size.width - SIGN_WIDTH
+        room = self.app.size.width - SIGN_WIDTH
         for at, word in enumerate(words[self._chosen :]):
             shown = clean(word)
             if at and cell_len(shown) + 2 > room:
@@ -118,8 +118,8 @@ class Prompt(Vertical):
         mistake = self.query_one(".mistake", Static)
         mistake.display = bool(problem)
         column = SIGN_WIDTH + max(0, cell_len(self.line.value[:at]) - int(self.line.scroll_offset.x))
-        lines = [" " * SIGN_WIDTH + piece for piece in wrap(clean(problem), self.size.width - SIGN_WIDTH - 1)]
-        mistake.update("\n".join([" " * min(column, max(0, self.size.width - 1)) + "▲", *lines]))
+        lines = [" " * SIGN_WIDTH + piece for piece in wrap(clean(problem), self.app.size.width - SIGN_WIDTH - 1)]
+        mistake.update("\n".join([" " * min(column, max(0, self.app.size.width - 1)) + "▲", *lines]))
 
     # What happens in the line.
 

@@ -105,6 +105,11 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
     # The rows.
 
     @property
+    def size(self) -> Size:
+        """What rows can be drawn on: Textual's own size goes on below the scrollbar, which would hide their ends."""
+        return self.scrollable_content_region.size
+
+    @property
     def row_height(self) -> int:
         """Lines of every row now."""
         return self.lines_per_row(self.size.width)
