@@ -22,10 +22,10 @@ from tui.outline import Branch
 
 if TYPE_CHECKING:
     from tracer.context import Context
+    from tracer.store.stats import Group
 
-MAX_COUNTED = 20_000
-"""Statistics speak of so many interactions, the newest."""
-MAX_RUNNING_AMONG = 2_000
+COURSE_POINTS = 16
+"""Points of the course of a model's duration."""
 MAX_TAILS = 12
 TAIL_CHARACTERS = 400
 RUNNING = frozenset({"in_progress", "queued"})
@@ -82,6 +82,18 @@ class Source(Protocol):
 
     def conversations_of(self, root_key: str) -> list[ConversationRow]:
         """The conversation of a root, one row for each project."""
+        ...
+
+    def stats(self, by: str, where: Filter | None, project: str | None) -> list[Group]:
+        """Interactions counted by what they have in common."""
+        ...
+
+    def course(self, by: str, buckets: int, project: str | None) -> dict[str | None, list[float | None]]:
+        """For each group the mean duration in equal spans of its time."""
+        ...
+
+    def running(self, project: str | None, rev: int) -> list[InteractionRow]:
+        """Interactions of which more may come, of those written after a `rev`."""
         ...
 
     def runs(self, project: str | None, limit: int | None) -> list[RunRow]:
@@ -168,13 +180,27 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
-    """The newest interactions, newest first, and the last words of those that run."""
+class Running:
+    """What runs, with its last words."""
 
     rev: int
     rows: list[InteractionRow]
+    """The newest first."""
     tails: dict[str, str]
     """Key of a running one -> the end of its answer so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Everything there is, counted."""
+
+    rev: int
+    models: list[Group]
+    """By model, or agent; the largest first."""
+    days: list[Group]
+    """The newest first; UTC."""
+    course: dict[str | None, list[float | None]]
+    """Model -> its mean duration in equal spans of its time."""
 
 
 class Door:
@@ -233,9 +259,13 @@ class Door:
         """What the model had when it answered. Raises StoreError for what was never recorded."""
         return await self._detail.run(lambda source: source.context(key))
 
-    async def statistics(self, before: Statistics | None) -> Statistics:
-        """Rows for the statistics; `before` again if nothing was written since."""
-        return await self._query.run(lambda source: _statistics(source, self.project, before))
+    async def running(self, before: Running | None) -> Running:
+        """What runs now; `before` again if nothing was written since."""
+        return await self._detail.run(lambda source: _running(source, self.project, before))
+
+    async def counted(self, before: Counted | None) -> Counted:
+        """Everything counted, which takes seconds for a million; `before` again if nothing was written since."""
+        return await self._query.run(lambda source: _counted(source, self.project, before))
 
     async def start_watching(self) -> None:
         """From here on `changes` speaks of what is written; only the first call counts."""
@@ -295,17 +325,43 @@ def _find(source: Source, text: str, project: str | None) -> tuple[int, Interact
     return source.conversations_of(row.root_key)[0].seq, row
 
 
-def _statistics(source: Source, project: str | None, before: Statistics | None) -> Statistics:
+def _running(source: Source, project: str | None, before: Running | None) -> Running:
     rev = source.last_rev()
     if before is not None and before.rev == rev:
         return before
-    rows = source.interactions(None, project, MAX_COUNTED, 0)
-    running = [row for row in rows[:MAX_RUNNING_AMONG] if row.state == "in_flight" or row.status in RUNNING]
-    tails = {}
-    for row in running[:MAX_TAILS]:
-        record = _record(source, row.key)
-        tails[row.key] = ((record or {}).get("output_text") or "")[-TAIL_CHARACTERS:]
-    return Statistics(rev, rows, tails)
+    # What runs was written to lately, or ran at the last look.
+    running = {row.key: row for row in source.running(project, 0 if before is None else before.rev)}
+    for row in before.rows if before else ():
+        now = _row(source, row.key) if row.key not in running else None
+        if now is not None and is_running(now):
+            running[now.key] = now
+    rows = sorted(running.values(), key=lambda row: -row.started_at_us)
+    return Running(rev, rows, {row.key: _tail(source, row.key) for row in rows[:MAX_TAILS]})
+
+
+def _counted(source: Source, project: str | None, before: Counted | None) -> Counted:
+    rev = source.last_rev()
+    if before is not None and before.rev == rev:
+        return before
+    days = source.stats("day", None, project)[::-1]
+    return Counted(rev, source.stats("model", None, project), days, source.course("model", COURSE_POINTS, project))
+
+
+def _tail(source: Source, key: str) -> str:
+    record = _record(source, key)
+    return ((record or {}).get("output_text") or "")[-TAIL_CHARACTERS:]
+
+
+def _row(source: Source, key: str) -> InteractionRow | None:
+    try:
+        return source.interaction(key)
+    except StoreError:
+        return None
+
+
+def is_running(row: InteractionRow) -> bool:
+    """Whether more of it may come."""
+    return row.state == "in_flight" or (row.state == "complete" and row.status in RUNNING)
 
 
 def _overview(source: Source, project: str | None, now_us: int) -> Overview:

@@ -10,14 +10,15 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tracer.store.rows import InteractionRow
-from tui.data import MAX_COUNTED, RUNNING, Statistics
-from tui.figures import Group, by_day, by_model, percentile, sparkline
+from tracer.store.stats import Group
+from tui.data import Counted, Running
 from tui.text import age, clean, count, cut, duration, fit, money, short_model
 from tui.theme import S, glyph
 
 WIDE_FROM = 110
 """Width from which the table has a column for the course of the latency, and for tokens per second."""
 DAYS = 14
+BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +29,19 @@ class Drawn:
     row: InteractionRow | None = None
 
 
-def page(statistics: Statistics, width: int, now_us: int) -> list[Drawn]:
-    """The whole page."""
-    rows = statistics.rows
-    running = [row for row in rows if row.state == "in_flight" or row.status in RUNNING]
-    lines = [_title("Running", f"{len(running)}" if running else "nothing")]
-    for row in running[: len(statistics.tails)]:
-        lines += _running(row, statistics.tails.get(row.key, ""), width, now_us)
+def page(running: Running, counted: Counted | None, width: int, now_us: int) -> list[Drawn]:
+    """The whole page; what is not counted yet is said."""
+    lines = [_title("Running", f"{len(running.rows)}" if running.rows else "nothing")]
+    for row in running.rows[: len(running.tails)]:
+        lines += _running(row, running.tails.get(row.key, ""), width, now_us)
     lines.append(Drawn([]))
-    counted = f"the newest {len(rows):,} interactions" if len(rows) == MAX_COUNTED else f"{len(rows):,} interactions"
-    lines.append(_title("Models and agents", counted))
-    lines += _table("model", by_model(rows), width)
-    lines += [Drawn([]), _title("Days", "")]
-    lines += _table("day", by_day(rows)[:DAYS], width)
+    if counted is None:
+        return [*lines, _title("Models and agents", "counting …")]
+    number = sum(group.interactions for group in counted.models)
+    lines.append(_title("Models and agents", f"{number:,} interactions"))
+    lines += _table("model", counted.models, width, counted)
+    lines += [Drawn([]), _title("Days", "UTC")]
+    lines += _table("day", counted.days[:DAYS], width, counted)
     return lines
 
 
@@ -65,9 +66,9 @@ def _running(row: InteractionRow, tail: str, width: int, now_us: int) -> Iterato
 type _Column = tuple[str, int, Style]
 
 
-def _table(name: str, groups: list[Group], width: int) -> Iterator[Drawn]:
+def _table(name: str, groups: list[Group], width: int, counted: Counted) -> Iterator[Drawn]:
     wide = width >= WIDE_FROM
-    columns: list[_Column] = [("calls", 6, S.plain), ("p50", 7, S.plain), ("p95", 7, S.plain)]
+    columns: list[_Column] = [("calls", 9, S.plain), ("p50", 7, S.plain), ("p95", 7, S.plain)]
     columns += [("course", 17, S.focus)] if wide and name == "model" else []
     columns += [("first", 7, S.plain), ("tok/s", 6, S.plain)] if wide else []
     columns += [("tokens", 7, S.muted), ("cost", 9, S.money)]
@@ -75,26 +76,34 @@ def _table(name: str, groups: list[Group], width: int) -> Iterator[Drawn]:
     heads = [Segment(f" {title:>{size}}", S.faint) for title, size, _ in columns]
     yield Drawn([Segment(f"   {fit(name, room)}", S.faint), *heads, Segment("  failed", S.faint)])
     for group in groups:
-        values = _values(group)
+        values = _values(group, counted.course.get(group.name, []))
         cells = [Segment(f" {values[title]:>{size}}", style) for title, size, style in columns]
         label = short_model(group.name) if name == "model" else group.name
-        yield Drawn([Segment(f"   {fit(label, room)}", S.plain), *cells, *_failures(group, width)])
+        yield Drawn([Segment(f"   {fit(label or 'unknown', room)}", S.plain), *cells, *_failures(group, width)])
     if not groups:
         yield Drawn([Segment("   nothing recorded yet", S.muted)])
 
 
-def _values(group: Group) -> dict[str, str]:
-    rate = percentile(group.rates, 0.5)
+def _values(group: Group, course: list[float | None]) -> dict[str, str]:
+    rate = group.tokens_per_second.get(50)
     return {
-        "calls": f"{group.count:,}",
-        "p50": _time(percentile(group.durations, 0.5)),
-        "p95": _time(percentile(group.durations, 0.95)),
-        "course": sparkline(group.starts),
-        "first": _time(percentile(group.firsts, 0.5)),
+        "calls": f"{group.interactions:,}",
+        "p50": _time(group.duration_us.get(50)),
+        "p95": _time(group.duration_us.get(95)),
+        "course": sparkline(course),
+        "first": _time(group.first_output_us.get(50)),
         "tok/s": "-" if rate is None else f"{rate:,.0f}",
-        "tokens": count(group.tokens),
+        "tokens": count(group.total_tokens),
         "cost": money(group.cost_nano),
     }
+
+
+def sparkline(points: list[float | None]) -> str:
+    """Values as heights; a blank where there is none."""
+    most = max((point for point in points if point), default=0.0)
+    return "".join(
+        " " if point is None else BARS[int(point / most * (len(BARS) - 1)) if most else 0] for point in points
+    ).rstrip()
 
 
 def _time(us: float | None) -> str:
@@ -104,6 +113,6 @@ def _time(us: float | None) -> str:
 def _failures(group: Group, width: int) -> list[Segment]:
     if not group.failed:
         return [Segment("      -", S.faint)]
-    why = ", ".join(f"{code} x{times}" for code, times in group.errors.most_common(2))
+    why = ", ".join(f"{code} x{times}" for code, times in list(group.errors.items())[:2])
     shown = f"  ✖ {group.failed}" + (f"  {clean(why)}" if width >= WIDE_FROM else "")
     return [Segment(shown, S.failed)]

@@ -8,7 +8,7 @@ import pytest
 
 from tracer.cli.main import run
 from tracer.store.reader import Reader
-from tracer.store.stats import GROUPS, percentile
+from tracer.store.stats import GROUPS
 from tracer.store.writer import Writer
 from tracer.testing import START_US, answer, exchange, text_stream
 from tracer.wire.exchange import Exchange
@@ -40,6 +40,20 @@ def test_the_sums_are_those_of_the_records(recorded: Path, capsys: pytest.Captur
     assert group["duration_ms"]["p99"] == durations[-1] / 1000
 
 
+def test_a_plot_is_bars_with_their_values(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Writer(recorded) as writer:
+        writer.apply([odd(n, 1, "often") for n in range(20, 30)] + [odd(30, 1, "seldom")])
+    assert run(["stats", "--plot", "count", "model:ofte"]) == 0
+    only = capsys.readouterr().out.rstrip()
+    assert only.startswith("often  ██")
+    assert only.endswith("█ 10")
+    assert run(["stats", "--plot", "cost"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines][:2] == ["often", "gemini-3.5-flash"]
+    assert lines[0].endswith(" ?")
+    assert run(["stats", "--plot", "cost", "--json"]) == 2
+
+
 @pytest.mark.parametrize("by", GROUPS)
 def test_every_grouping_counts_each_interaction_once_but_by_tool(
     recorded: Path, capsys: pytest.CaptureFixture[str], by: str
@@ -61,9 +75,9 @@ def test_a_filter_narrows_it(recorded: Path, capsys: pytest.CaptureFixture[str])
 def test_the_table(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["stats", "--by", "agent"]) == 0
     heading, line = capsys.readouterr().out.splitlines()
-    assert heading.split()[:6] == ["agent", "count", "failed", "p50", "p90", "p99"]
+    assert heading.split()[:7] == ["agent", "count", "failed", "p50", "p90", "p95", "p99"]
     assert line.split()[:2] == ["researcher", "1"]
-    assert line.split()[2:] == ["6.0", "s"] * 3 + ["12", "7", "22", "$0.000279"]
+    assert line.split()[2:] == ["6.0", "s"] * 4 + ["12", "7", "22", "$0.000279"]
 
 
 def odd(number: int, day: int, model: str, **fields: Any) -> Exchange:
@@ -102,9 +116,44 @@ def test_nothing_unknown_is_good_news(recorded: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr() == ("", "tracer: nothing unknown was seen\n")
 
 
-@pytest.mark.parametrize(
-    ("some", "percent", "expected"),
-    [([], 50, None), ([7], 50, 7), ([7], 99, 7), ([1, 2], 50, 1), (list(range(1, 101)), 90, 90), ([1, 2, 3], 99, 3)],
-)
-def test_percentiles_are_values_that_occurred(some: list[int], percent: int, expected: int | None) -> None:
-    assert percentile(some, percent) == expected
+def test_percentiles_are_values_that_occurred(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = [
+        exchange(
+            {"model": "ranked", "input": str(n)},
+            answer(f"v1_r{n}", text="x"),
+            took_us=n * 1000,
+            at_us=START_US + n * SECOND,
+            project="main",
+        )
+        for n in range(1, 41)
+    ]
+    with Writer(recorded) as writer:
+        writer.apply(calls)
+    durations = {}
+    with Reader(recorded) as reader:
+        for row in reader.interactions():
+            durations[row.prompt] = row.duration_us
+    ranked = sorted(durations[str(n)] or 0 for n in range(1, 41))
+    (found,) = counted(capsys, "model:ranked")
+    assert found["duration_ms"] == {f"p{p}": ranked[-(-40 * p // 100) - 1] / 1000 for p in (50, 90, 95, 99)}
+    assert found["first_output_ms"] == {"p50": None, "p90": None, "p95": None, "p99": None}
+
+
+def test_labels_are_the_tags_of_runs(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Writer(recorded) as writer:
+        writer.begin_run("e" * 32, "main", START_US, ["app"], {"env": "ci", "who": "a b"})
+        writer.apply([odd(1, 1, "m", usage=None), odd(2, 1, "m")])
+        tagged = exchange({"model": "m", "input": "x"}, answer("v1_t", text="y"), run="e" * 32, project="main", at_us=1)
+        writer.apply([tagged])
+    found = {one["name"]: one["interactions"] for one in counted(capsys, "--by", "label")}
+    assert {"env=ci": 1, "who=a b": 1}.items() <= found.items()
+    assert [one["name"] for one in counted(capsys, "--by", "label", "tag:env=ci")] == ["env=ci", "who=a b"]
+
+
+def test_an_interaction_with_two_tools_counts_for_each(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = [{"type": "function_call", "id": name, "name": name, "arguments": {}} for name in ('quo"ted', "plain")]
+    with Writer(recorded) as writer:
+        writer.apply([odd(5, 1, "two", steps=calls)])
+    found = {one["name"]: one for one in counted(capsys, "--by", "tool", "model:two")}
+    assert found.keys() == {'quo"ted', "plain"}
+    assert found["plain"]["duration_ms"]["p50"] == 1000.0

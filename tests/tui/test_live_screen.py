@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from tracer.testing import START_US, answer, exchange
-from tui.figures import percentile, sparkline
 from tui.screens.live import LiveScreen
+from tui.statistics import sparkline
 
 MINUTE = 60_000_000
 
@@ -40,14 +40,16 @@ async def test_a_narrow_terminal_has_fewer_columns(opened):
 
 
 async def test_a_write_is_counted_and_nothing_else_costs(opened, database, monkeypatch):
+    monkeypatch.setattr("tui.screens.live.COUNT_PART", 0)
     from tracer.store.writer import Writer
 
     async with opened() as driver:
         await driver.press("L")
-        before = driver.app.screen._statistics
+        before = driver.app.screen.running, driver.app.screen.counted
         driver.app.screen.load()
         await driver.settle()
-        assert driver.app.screen._statistics is before
+        assert (driver.app.screen.running, driver.app.screen.counted) == before
+        assert driver.app.screen.counted is before[1]
         with Writer(database) as writer:
             call = exchange(
                 {"model": "gemini-new", "input": "x"}, answer("v1_n", text="y"), at_us=START_US + 40 * MINUTE
@@ -60,8 +62,7 @@ async def test_a_write_is_counted_and_nothing_else_costs(opened, database, monke
         assert driver.app.screen is driver.screen
 
 
-def test_percentiles_and_sparklines():
-    assert percentile([], 0.5) is None
-    assert [percentile(range(1, 101), part) for part in (0.0, 0.5, 0.95, 1.0)] == [1, 51, 96, 100]
-    assert sparkline([(0, 10), (50, 80), (99, 40)], 4) == "▁ █▄"
-    assert sparkline([(5, 0)]) == "▁"
+def test_sparklines():
+    assert sparkline([10, None, 80, 40]) == "▁ █▄"
+    assert sparkline([0, None]) == "▁"
+    assert sparkline([]) == ""

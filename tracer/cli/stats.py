@@ -9,29 +9,42 @@ import click
 
 from tracer.cli import output, rendering
 from tracer.cli.diagnostics import Exit, say
+from tracer.cli.plot import FIGURES, bars
 from tracer.cli.scope import elsewhere, open_reader, read_filter, scoped
-from tracer.store.stats import GROUPS, percentile
+from tracer.errors import UsageError
+from tracer.store.stats import GROUPS
 
 if TYPE_CHECKING:
     from tracer.store.stats import Group, NeverSeen
 
 _LONGEST_NAME = 48
-_HEADINGS = ("count", "failed", "p50", "p90", "p99", "first p50", "input", "cached", "output", "thought", "cost")
+_SHOWN_PERCENTILES = (50, 90, 95, 99)
+_HEADINGS = (
+    *("count", "failed", *(f"p{percent}" for percent in _SHOWN_PERCENTILES), "first p50", "first p95", "tok/s"),
+    *("input", "cached", "output", "thought", "cost"),
+)
 
 
 @click.command("stats", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("filters", metavar="[FILTER]...", nargs=-1)
 @click.option("--by", type=click.Choice([*GROUPS, "unknown"]), default="model", show_default=True, help="The grouping.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--plot", "figure", type=click.Choice([*FIGURES]), help="Bars of one figure in place of the table.")
 @scoped
 def command(
-    filters: tuple[str, ...], by: str, as_json: bool, db: str | None, project: str | None, all_projects: bool
+    filters: tuple[str, ...],
+    by: str,
+    as_json: bool,
+    figure: str | None,
+    db: str | None,
+    project: str | None,
+    all_projects: bool,
 ) -> int:
     """Count interactions: how many, how many failed, how long they took, their tokens and cost.
 
-    FILTER is that of `tracer list`. p50, p90 and p99 are percentiles of the duration, `first p50` of the time to the
-    first output. An interaction that called several tools counts for each. A + after a cost: some of it is unknown.
-    Days are UTC.
+    FILTER is that of `tracer list`. p50 to p99 are percentiles of the duration, `first p50` and `first p95` of the time
+    to a stream's first output, tok/s is the median. Without a model the agent is named. An interaction with several
+    tools or labels (the --tag of its run) counts for each. A + after a cost: some of it is unknown. Days are UTC.
 
     --by unknown shows what the service or an SDK sent that this version knows nothing of: since when, how often, by
     which SDK and model. It is all kept; `tracer show` has it.
@@ -39,8 +52,11 @@ def command(
     \b
       tracer stats --by day since:7d
       tracer stats status:failed --by error
+      tracer stats --by day --plot cost
       tracer stats --by unknown --all-projects
     """
+    if figure is not None and (as_json or by == "unknown"):
+        raise UsageError("--plot draws figures of groups: leave --json and --by unknown out")
     where = read_filter(filters)
     reader, scope = open_reader(db, project, all_projects)
     scope = None if where.any_project else scope
@@ -53,6 +69,8 @@ def command(
     if as_json:
         for one in found:
             output.write_json(_json(one, by))
+    elif figure is not None:
+        output.write("\n".join(bars(_named(found), figure)))
     else:
         output.write("\n".join(_table(found, by)))
     return Exit.DONE
@@ -94,19 +112,30 @@ def _table(found: list[Group] | list[NeverSeen], by: str) -> list[str]:
 
 
 def _group(one: Group) -> tuple[str, ...]:
-    name = "(none)" if one.name is None else rendering.cut(rendering.one_line(one.name), _LONGEST_NAME)
-    times = [_duration(percentile(one.durations_us, percent)) for percent in (50, 90, 99)]
+    times = [_duration(one.duration_us.get(percent)) for percent in _SHOWN_PERCENTILES]
+    times += [_duration(one.first_output_us.get(percent)) for percent in (50, 95)]
+    speed = one.tokens_per_second.get(50)
     tokens = [one.input_tokens, one.cached_tokens, one.output_tokens, one.thought_tokens]
     cost = "" if one.cost_nano is None else rendering.money(one.cost_nano) + ("+" if one.unpriced else "")
     return (
-        name,
+        _name(one),
         str(one.interactions),
         str(one.failed or ""),
         *times,
-        _duration(percentile(one.first_outputs_us, 50)),
+        "" if speed is None else f"{speed:.0f}",
         *("" if number is None else rendering.count(number) for number in tokens),
         cost,
     )
+
+
+def _name(one: Group) -> str:
+    return "(none)" if one.name is None else rendering.cut(rendering.one_line(one.name), _LONGEST_NAME)
+
+
+def _named(found: list[Group] | list[NeverSeen]) -> list[tuple[str, Group]]:
+    from tracer.store.stats import Group
+
+    return [(_name(one), one) for one in found if isinstance(one, Group)]
 
 
 def _never_seen(one: NeverSeen) -> tuple[str, ...]:
@@ -123,7 +152,7 @@ def _never_seen(one: NeverSeen) -> tuple[str, ...]:
     )
 
 
-def _duration(microseconds: int | None) -> str:
+def _duration(microseconds: float | None) -> str:
     return "" if microseconds is None else rendering.duration(microseconds)
 
 

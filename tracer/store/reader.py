@@ -22,6 +22,7 @@ from tracer.store import words
 from tracer.store.bodies import Codec
 from tracer.store.exchanges import Exchanges
 from tracer.store.filters import Filter
+from tracer.store.links import RUNNING
 from tracer.store.rows import ConversationRow, InteractionRow
 from tracer.store.schema import open_for_reading
 from tracer.wire.exchange import Exchange
@@ -153,6 +154,17 @@ class Reader:
         clause, values = _scoped(where, project)
         with self._clear_errors():
             return counting.groups(self._connection.execute, by, f"{clause} AND ghost = 0", values)
+
+    def course(self, by: str, buckets: int, project: str | None = None) -> dict[str | None, list[float | None]]:
+        """For each group the mean duration, in microseconds, in equal spans of its time; None where nothing was."""
+        clause, values = _scoped(None, project)
+        with self._clear_errors():
+            return counting.course(self._connection.execute, by, f"{clause} AND ghost = 0", values, buckets)
+
+    def running(self, project: str | None = None, rev: int = 0, limit: int = 200) -> list[InteractionRow]:
+        """Interactions of which more may come, the newest first; of those written after a `rev`."""
+        clause, values = _scoped(None, project)
+        return self._interactions(f"rev > ? AND {RUNNING} AND {clause}", [rev, *values], f"{_NEWEST} LIMIT {limit}")
 
     def never_seen(self, where: Filter | None = None, project: str | None = None) -> list[counting.NeverSeen]:
         """What no table of ours knows of the wire, the latest newcomer first."""

@@ -1,10 +1,13 @@
-"""Interactions counted and summed up by what they have in common, and what of the wire was never seen before."""
+"""Interactions counted and summed up by what they have in common, and what of the wire was never seen before.
+
+Everything is counted by SQLite, so that a million interactions cost no memory and hold up nobody else's thread.
+"""
 
 from __future__ import annotations
 
-from array import array
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,19 +16,36 @@ from tracer.store.links import FAILED
 type Query = Callable[[str, Sequence[Any]], Iterable[tuple[Any, ...]]]
 
 GROUPS = {
-    "model": "model",
+    "model": "coalesce(model, agent)",
     "agent": "agent",
     "day": "date(started_at_us / 1000000, 'unixepoch')",
     "project": "project",
-    "tool": "tools",
+    "label": "label_name",
+    "tool": "tool_name",
     "error": "error_code",
     "client": "client",
 }
-"""What interactions can be grouped by -> an expression over the columns of `interaction`."""
-_NAMED_ONLY = frozenset({"tool", "error", "agent"})
+"""What interactions can be grouped by -> an expression over the columns of `interaction` and what is joined to it."""
+_NAMED_ONLY = frozenset({"tool", "error", "agent", "label"})
 """Groupings that leave out interactions without any."""
-PERCENTILES = (50, 90, 99)
+_LABELS = (
+    " JOIN (SELECT run.run AS label_run, tag.key || '=' || tag.value AS label_name"
+    " FROM run, json_each(run.tags) AS tag) ON label_run = interaction.run"
+)
+_TOOLS = (
+    " JOIN (SELECT json_extract(pair.value, '$[0]') AS tool_names, json_extract(pair.value, '$[1]') AS tool_name"
+    " FROM json_each(?) AS pair) ON tool_names = interaction.tools"
+)
+PERCENTILES = (50, 90, 95, 99)
 _SUMS = ("input_tokens", "cached_tokens", "output_tokens", "thought_tokens", "total_tokens", "cost_nano")
+_PRODUCED = "(coalesce(output_tokens, 0) + coalesce(thought_tokens, 0))"
+MEASURES = {
+    "duration_us": "duration_us",
+    "first_output_us": "first_output_us",
+    "tokens_per_second": f"CASE WHEN stream = 1 AND first_output_us IS NOT NULL AND duration_us > first_output_us"
+    f" AND {_PRODUCED} > 0 THEN {_PRODUCED} * 1000000.0 / (duration_us - first_output_us) END",
+}
+"""What percentiles are taken of -> an expression over the columns of `interaction`."""
 
 
 @dataclass(slots=True)
@@ -43,30 +63,27 @@ class Group:
     cost_nano: int | None = None
     unpriced: int = 0
     """Interactions whose cost is not known."""
-    durations_us: array[int] = field(default_factory=lambda: array("q"))
-    first_outputs_us: array[int] = field(default_factory=lambda: array("q"))
-
-    def add(self, interactions: int, failed: int, priced: int, *sums: int | None) -> None:
-        """Count some more interactions."""
-        self.interactions += interactions
-        self.failed += failed
-        self.unpriced += interactions - priced
-        for name, value in zip(_SUMS, sums, strict=True):
-            if value is not None:
-                setattr(self, name, (getattr(self, name) or 0) + value)
+    duration_us: dict[int, float] = field(default_factory=dict)
+    """Percent -> the smallest duration that so many percent do not exceed; empty if none is known."""
+    first_output_us: dict[int, float] = field(default_factory=dict)
+    """The same of the time to the first output; of streams."""
+    tokens_per_second: dict[int, float] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
+    """Code, or the status without one -> how many failed with it, the most frequent first."""
 
     def as_json(self) -> dict[str, Any]:
         """One JSON object; times in milliseconds, money in `currency`."""
         told = asdict(self)
-        for name in ("durations_us", "first_outputs_us", "cost_nano"):
+        for name in ("duration_us", "first_output_us", "tokens_per_second", "cost_nano"):
             del told[name]
         cost = None if self.cost_nano is None else self.cost_nano / 1e9
         return {
             **told,
             "cost": cost,
             "currency": "USD",
-            "duration_ms": _percentiles_ms(self.durations_us),
-            "first_output_ms": _percentiles_ms(self.first_outputs_us),
+            "duration_ms": _named(self.duration_us, 1000),
+            "first_output_ms": _named(self.first_output_us, 1000),
+            "tokens_per_second": _named(self.tokens_per_second, 1),
         }
 
 
@@ -84,45 +101,90 @@ class NeverSeen:
     models: Counter[str] = field(default_factory=Counter)
 
 
-def percentile(ordered: Sequence[int], percent: int) -> int | None:
-    """The smallest of these, which are in order, that so many percent of them do not exceed; None of none."""
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)] if ordered else None
-
-
 def groups(query: Query, by: str, where: str, values: Sequence[Any]) -> list[Group]:
     """The groups, the largest first; days in their order."""
-    expression = GROUPS[by]
+    table, parameters = _members(query, by, where, values)
+    name = GROUPS[by]
+    named = f"{table} WHERE {name} IS NOT NULL" if by in _NAMED_ONLY else table
     found: dict[str | None, Group] = {}
-
-    def named(told: str | None) -> list[Group]:
-        names: Sequence[str | None] = (told or "").split() if by == "tool" else [told]
-        return [found.setdefault(name, Group(name)) for name in names if name is not None or by not in _NAMED_ONLY]
-
-    sums = ", ".join(f"sum({name})" for name in _SUMS)
-    for told, *numbers in query(
-        f"SELECT {expression}, count(*), sum({FAILED}), count(cost_nano), {sums} FROM interaction"
-        f" WHERE {where} GROUP BY 1",
-        values,
+    known: dict[str, dict[str | None, int]] = {measure: {} for measure in MEASURES}
+    sums = ", ".join(f"sum({column})" for column in _SUMS)
+    counts = ", ".join(f"count({expression})" for expression in MEASURES.values())
+    for told, count, failed, priced, *numbers in query(
+        f"SELECT {name}, count(*), sum({FAILED}), count(cost_nano), {sums}, {counts} FROM {named} GROUP BY 1",
+        parameters,
     ):
-        for group in named(told):
-            group.add(*numbers)
-    times = f"SELECT {expression}, duration_us, first_output_us FROM interaction WHERE {where}"
-    members: dict[str | None, list[Group]] = {}
-    for told, duration, first in query(times, values):
-        those = members.get(told)
-        if those is None:
-            those = members[told] = named(told)
-        for group in those:
-            if duration is not None:
-                group.durations_us.append(duration)
-            if first is not None:
-                group.first_outputs_us.append(first)
-    for group in found.values():
-        group.durations_us = array("q", sorted(group.durations_us))
-        group.first_outputs_us = array("q", sorted(group.first_outputs_us))
+        found[told] = Group(told, count, failed, unpriced=count - priced)
+        for column, number in zip(_SUMS, numbers, strict=False):
+            setattr(found[told], column, number)
+        for measure, of in zip(MEASURES, numbers[len(_SUMS) :], strict=True):
+            known[measure][told] = of
+    failures = f"{named} {'AND' if by in _NAMED_ONLY else 'WHERE'} {FAILED}"
+    for told, code, count in query(
+        f"SELECT {name}, coalesce(error_code, status, state), count(*) FROM {failures} GROUP BY 1, 2 ORDER BY 3 DESC",
+        parameters,
+    ):
+        found[told].errors[str(code)] = count
+    for measure, expression in MEASURES.items():
+        values_of = f"SELECT {name} AS name, {expression} AS value FROM {named}"
+        for told, percent, value in _percentiles(query, values_of, parameters, known[measure]):
+            getattr(found[told], measure)[percent] = value
     if by == "day":
         return sorted(found.values(), key=lambda group: group.name or "")
     return sorted(found.values(), key=lambda group: (-group.interactions, group.name or ""))
+
+
+def course(
+    query: Query, by: str, where: str, values: Sequence[Any], buckets: int
+) -> dict[str | None, list[float | None]]:
+    """For each group the mean duration, in microseconds, in equal spans of its time; None where there was nothing."""
+    table, parameters = _members(query, by, where, values)
+    rows = query(
+        f"SELECT name, (at - first) / ((last - first) / ? + 1), avg(value) FROM ("
+        f"SELECT {GROUPS[by]} AS name, started_at_us AS at, duration_us AS value,"
+        f" min(started_at_us) OVER (PARTITION BY {GROUPS[by]}) AS first,"
+        f" max(started_at_us) OVER (PARTITION BY {GROUPS[by]}) AS last"
+        f" FROM {table} WHERE duration_us IS NOT NULL) GROUP BY 1, 2",
+        [buckets, *parameters],
+    )
+    found: dict[str | None, list[float | None]] = {}
+    for name, place, mean in rows:
+        found.setdefault(name, [None] * buckets)[place] = mean
+    return found
+
+
+def _members(query: Query, by: str, where: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """A table expression of the interactions with what they are grouped by, and its parameters."""
+    table = f"(SELECT * FROM interaction WHERE {where}) AS interaction"
+    if by == "label":
+        return f"(SELECT * FROM {table}{_LABELS})", list(values)
+    if by == "tool":
+        told = [names for (names,) in query(f"SELECT DISTINCT tools FROM interaction WHERE {where}", values)]
+        pairs = [[names, name] for names in told for name in dict.fromkeys(names.split())]
+        return f"(SELECT * FROM {table}{_TOOLS})", [*values, json.dumps(pairs)]
+    return table, list(values)
+
+
+def _percentiles(
+    query: Query, values_of: str, parameters: Sequence[Any], known: dict[str | None, int]
+) -> Iterator[tuple[str | None, int, float]]:
+    """The nearest rank of each group: the smallest value that so many percent do not exceed. `known` counts values."""
+    ranks = {name: {percent: -(-count * percent // 100) for percent in PERCENTILES} for name, count in known.items()}
+    places = sorted({place for of in ranks.values() for place in of.values() if place})
+    if not places:
+        return
+    # SQLite sorts and numbers; counting the members there too would make it hold them all.
+    numbered = (
+        f"SELECT name, value, row_number() OVER (PARTITION BY name ORDER BY value) AS place"
+        f" FROM ({values_of}) WHERE value IS NOT NULL"
+    )
+    wanted = "SELECT value FROM json_each(?)"
+    for name, value, place in query(
+        f"SELECT name, value, place FROM ({numbered}) WHERE place IN ({wanted})", [*parameters, json.dumps(places)]
+    ):
+        for percent, rank in ranks[name].items():
+            if rank == place:
+                yield name, percent, value
 
 
 def never_seen(query: Query, where: str, values: Sequence[Any]) -> list[NeverSeen]:
@@ -144,6 +206,6 @@ def never_seen(query: Query, where: str, values: Sequence[Any]) -> list[NeverSee
     return sorted(found.values(), key=lambda one: (-one.first_us, one.kind, one.path))
 
 
-def _percentiles_ms(ordered: Sequence[int]) -> dict[str, float | None]:
-    found = {f"p{percent}": percentile(ordered, percent) for percent in PERCENTILES}
-    return {name: None if value is None else value / 1000 for name, value in found.items()}
+def _named(percentiles: dict[int, float], unit: int) -> dict[str, float | None]:
+    found = {f"p{percent}": percentiles.get(percent) for percent in PERCENTILES}
+    return {name: None if value is None else value / unit for name, value in found.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from tracer.errors import StoreError
-from tui.data import Door, Statistics, Subject
+from tui.data import Counted, Door, Running, Subject
 from tui.screens.shared import SharedScreen
 from tui.statistics import Drawn, page
 from tui.theme import S
@@ -21,6 +21,8 @@ from tui.widgets.search_bar import SearchBar
 from tui.widgets.virtual_list import Hint, VirtualList
 
 LOOK_SECONDS = 1.0
+COUNT_PART = 10
+"""So many times as long as it took, until everything is counted again."""
 
 
 class StatisticsView(VirtualList):
@@ -66,7 +68,9 @@ class LiveScreen(SharedScreen):
         super().__init__()
         self.door = door
         self._now_us = now_us
-        self._statistics: Statistics | None = None
+        self.running: Running | None = None
+        self.counted: Counted | None = None
+        self._counts_at = 0.0
         self._said = ""
 
     def compose(self) -> ComposeResult:
@@ -96,27 +100,38 @@ class LiveScreen(SharedScreen):
 
     def on_resize(self) -> None:
         """Columns come and go with the width."""
-        if self._statistics is not None:
-            self._draw(self._statistics)
+        self._draw()
 
     def load(self) -> None:
-        """Read and count in threads."""
+        """Read what runs; count too, unless counting took long and was done lately."""
 
         async def work() -> None:
             try:
-                statistics = await self.door.statistics(self._statistics)
+                self.running = await self.door.running(self.running)
             except StoreError as error:
                 self.say(str(error))
                 return
-            self._statistics = statistics
-            width = self.size.width
-            self.view.show(await asyncio.to_thread(page, statistics, width, self._now_us()))
+            self._draw()
             self.say(self._said)
 
-        self.work(work, "statistics")
+        self.work(work, "running")
+        if time.monotonic() >= self._counts_at:
+            self._counts_at = float("inf")  # until this count has ended
+            self.work(self._count, "counted")
 
-    def _draw(self, statistics: Statistics) -> None:
-        self.view.show(page(statistics, self.size.width, self._now_us()))
+    async def _count(self) -> None:
+        began = time.monotonic()
+        try:
+            self.counted = await self.door.counted(self.counted)
+        except StoreError as error:
+            self.say(str(error))
+        ended = time.monotonic()
+        self._counts_at = ended + COUNT_PART * (ended - began)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.running is not None:
+            self.view.show(page(self.running, self.counted, self.size.width, self._now_us()))
 
     def about(self) -> Subject | None:
         """The running interaction under the cursor."""

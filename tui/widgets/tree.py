@@ -12,7 +12,7 @@ from rich.segment import Segment
 from textual.binding import Binding, BindingType
 
 from tracer.store.rows import InteractionRow
-from tui.data import RUNNING
+from tui.data import is_running
 from tui.outline import Branch, failed, folded
 from tui.text import clean, count, cut, duration, fit, money, short_model
 from tui.theme import S, glyph
@@ -128,7 +128,7 @@ class ConversationTree(VirtualList):
     def tick(self) -> None:
         """Time goes on for what runs."""
         for index, node in enumerate(self.nodes):
-            if _runs(node.row):
+            if is_running(node.row):
                 self.refresh_row(index)
 
     def lines_per_row(self, width: int) -> int:
@@ -243,7 +243,7 @@ def _extras(node: Branch) -> list[Segment]:
     if row.polls or row.retries or row.hops > 1:
         effort = ((row.polls, "poll"), (row.retries, "retry"), (row.hops if row.hops > 1 else 0, "hop"))
         said = " ".join(f"{number} {_plural(word, number)}" for number, word in effort if number)
-        found.append(Segment(said, S.running if _runs(row) else S.muted))
+        found.append(Segment(said, S.running if is_running(row) else S.muted))
     if node.begins and sums.turns > 1:
         cost = f" {money(sums.cost_nano)}" if sums.priced else ""
         found.append(Segment(f"Σ {count(sums.tokens)}{cost}", S.money))
@@ -268,16 +268,12 @@ def _tokens_width(width: int) -> int:
     return 12 if width >= TOKENS_FROM else 0
 
 
-def _runs(row: InteractionRow) -> bool:
-    return row.state == "in_flight" or (row.state == "complete" and row.status in RUNNING)
-
-
 def _columns(row: InteractionRow, width: int, now_us: int) -> list[Segment]:
     produced = _produced(row)
     unknown = row.input_tokens is produced is None or width < TOKENS_FROM
     tokens = "" if unknown else f"{count(row.input_tokens)}→{count(produced)}"
     took, style = duration(row.duration_us) if row.duration_us is not None else "", S.muted
-    if row.duration_us is None and _runs(row):
+    if row.duration_us is None and is_running(row):
         took, style = duration(max(0, now_us - row.started_at_us)), S.running
     cost = "" if row.cost_nano is None else money(row.cost_nano)
     return [
