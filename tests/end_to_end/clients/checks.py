@@ -24,6 +24,7 @@ PROMPTS: dict[str, Any] = {
     "cancel": "Research the history of bridges.",
     "delete": "Describe the castle.",
     "resume": "Tell me about the mountains and their many goats.",
+    "resume by itself": "Research the history of mountains. Please break the stream.",
     "400": "Please fail with 400.",
     "404": "Describe the lighthouse.",
     "429": "Describe the market. Please fail with 429 twice.",
@@ -37,12 +38,17 @@ PROMPTS: dict[str, Any] = {
 }
 """What the client says, by way; no two ways share a prompt."""
 
-_FOLLOWING = {"two turns": ("second turn",), "fork": ("left", "right")}
+_FOLLOWING = {"two turns": ("second turn",), "fork": ("left", "right"), "resume": ("resume by itself",)}
+
+
+def spoken(way: str) -> tuple[str, ...]:
+    """The prompts of a way."""
+    return tuple(PROMPTS[name] for name in (way, *_FOLLOWING.get(way, ())))
 
 
 def of_way(way: str, records: Records) -> Records:
     """The records that a way made, oldest first: those of its prompts and, for a tool loop, of the result."""
-    prompts = [PROMPTS[name] for name in (way, *_FOLLOWING.get(way, ()))]
+    prompts = spoken(way)
     found = [record for record in records if _prompt(record) in prompts]
     ids = {record["id"] for record in found}
     answers = [record for record in records if way == "tool loop" and record["previous_interaction_id"] in ids]
@@ -143,7 +149,9 @@ def _get(row: Row, told: Told, records: Records) -> str | None:
 
 
 def _resume(row: Row, told: Told, records: Records) -> str | None:
-    return _one(["create", "resume"], records) or _expect(records[0]["state"] == "complete", "it is not complete")
+    # A client that resumes by itself streams a job: it asks for that stream twice, the first breaks.
+    streams = ["resume"] * told[0].get("streams", 1)
+    return _one(["create", *streams], records) or _expect(records[0]["state"] == "complete", "it is not complete")
 
 
 def _error(status: int) -> Callable[[Row, Told, Records], str | None]:

@@ -30,6 +30,8 @@ def command(row: Row, patience: float) -> list[str]:
         if node is None or shutil.which("npm") is None:
             raise Missing("node and npm are not installed")
         folder = _made(row, lambda folder: _npm(folder, row.node, patience))
+        # A client may bring a newer one as a package.
+        node = shutil.which("node", path=str(folder / "node_modules" / ".bin")) or node
         # A module finds its packages beside itself.
         copied = folder / row.program
         copied.write_text(program.read_text())

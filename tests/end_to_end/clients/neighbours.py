@@ -1,11 +1,11 @@
-"""A stand-in for the service's generateContent: canned answers, and a memory of what it was asked."""
+"""A stand-in for the service's generateContent: canned answers."""
 
 from __future__ import annotations
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any, Self
+from typing import Self
 
 ANSWER = {
     "candidates": [
@@ -20,15 +20,11 @@ class Neighbour:
     """Serves on loopback while it is entered."""
 
     def __init__(self) -> None:
-        self._asked: list[tuple[str, str, Any]] = []
-        asked = self._asked
-
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                asked.append((self.command, self.path, json.loads(body)))
+                self.rfile.read(int(self.headers.get("content-length") or 0))
                 streamed = "streamGenerateContent" in self.path
                 answer = json.dumps(ANSWER)
                 data = (f"data: {answer}\r\n\r\n" if streamed else answer).encode()
@@ -51,9 +47,3 @@ class Neighbour:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-    def take(self) -> list[tuple[str, str, Any]]:
-        """Methods, paths and bodies since the last time."""
-        asked = list(self._asked)
-        self._asked.clear()
-        return asked

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
-from rows import WAYS
+from rows import ROWS, WAYS
 
-PAGE = Path(__file__).parents[3] / "docs" / "clients.md"
+FOLDER = Path(__file__).parent
+PAGE = FOLDER.parents[2] / "docs" / "clients.md"
 HEAD = """# Clients
 
 Real packages of real clients, each in an environment of its own, against the emulator: once directly and once through
-the proxy. `yes` says that the client printed the same both times, and that the record of each call says what the client
-said: ids, statuses, texts, links, exchanges, polls, retries. Plain HTTP clients compare the bytes of answers too.
+the proxy. `yes` says that
 
-Written by `make matrix`; the tests check the rows that they run.
+- the client printed the same both times;
+- the same bytes crossed: every call, its head fields as they were written and its body, of requests as the service got
+  them and of answers as the client got them. Not compared are `date` and `host`, where the pieces of a body were
+  divided, and in `resume` and `cut`, how much of an answer came before and after the break;
+- the record of each call says what the client said: ids, statuses, texts, links, exchanges, polls, retries.
 
+"""
+WRITTEN = """
+Written by `make matrix` from programs, checks and versions with the digest `{}`; the tests check that they are the same
+still, and run the rows of curl, @google/genai and google-genai that are quick.
 """
 LAST = """
 `langchain-google-genai` and `pydantic-ai` call generateContent: their calls reach the service unchanged and make no
 record. `429`: the answer is 429 twice; clients that ask again by themselves do, and one record has every attempt.
-`cut`: the connection breaks in the middle of a stream. @ai-sdk/google sends a function's result inside a `user_input`,
-which its records count as unknown. @google/genai 3 needs Node 22 or newer.
+`cut`: the connection breaks in the middle of a stream. `resume`: the client goes on with a stream that it left, or
+@ai-sdk/google by itself with one that broke. `cancel` of @ai-sdk/google: the app aborts a job. `background` of
+google-adk: its deferred tier. `fork` and `404` of google-adk and agno: a session that begins with events or messages of
+another. @ai-sdk/google sends a function's result inside a `user_input`, which its records count as unknown.
+@google/genai 3 runs with Node 22 from the package `node`.
 """
+
+
+def digest() -> str:
+    """Of everything that decides a cell, but the tracer."""
+    sources = [FOLDER / name for name in ("rows.py", "checks.py", "crossed.py", "tap.py", "neighbours.py")]
+    sources += sorted((FOLDER / "apps").iterdir())
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources if path.is_file())).hexdigest()[:12]
+
+
+def expected() -> dict[str, dict[str, str]]:
+    """What the table says if every cell holds."""
+    return {
+        row.name: {way: f"- {row.cannot[way]}" if way in row.cannot else "yes" for way in row.ways}
+        for row in ROWS.values()
+    }
 
 
 def line(name: str, cells: dict[str, str]) -> str:
@@ -47,4 +74,4 @@ def text(table: dict[str, dict[str, str]]) -> str:
                 reasons.setdefault((name, cell[2:]), []).append(way)
     lines += ["", "Empty cells:", ""]
     lines += [f"- {name}: {', '.join(ways)}: {reason}." for (name, reason), ways in reasons.items()]
-    return HEAD + "\n".join(lines) + "\n" + LAST
+    return HEAD + "\n".join(lines) + "\n" + LAST + WRITTEN.format(digest())

@@ -13,6 +13,7 @@ warnings.simplefilter("ignore")
 logging.disable()
 from google.adk.agents import Agent  # noqa: E402
 from google.adk.agents.run_config import RunConfig, StreamingMode  # noqa: E402
+from google.adk.events import Event  # noqa: E402
 from google.adk.models import Gemini  # noqa: E402
 from google.adk.runners import InMemoryRunner  # noqa: E402
 from google.genai import types  # noqa: E402
@@ -25,16 +26,34 @@ def get_weather(location: str) -> dict:
     return {"weather": "rain"}
 
 
-async def chat(*ways, stream=False, tools=()):
-    """What each turn of one session told: ids and texts of the answers."""
-    model = Gemini(model="gemini-2.5-flash", use_interactions_api=True)
-    runner = InMemoryRunner(agent=Agent(name="guide", model=model, tools=list(tools)), app_name="matrix")
-    session = await runner.session_service.create_session(app_name="matrix", user_id="one")
-    config = RunConfig(streaming_mode=StreamingMode.SSE if stream else StreamingMode.NONE)
-    told = []
-    for way in ways:
+class Chat:
+    """A session of an agent; a branch of another one begins with the events of that."""
+
+    def __init__(self, *, stream=False, tools=(), tier=None):
+        model = Gemini(model="gemini-2.5-flash", use_interactions_api=True)
+        self.runner = InMemoryRunner(agent=Agent(name="guide", model=model, tools=list(tools)), app_name="matrix")
+        self.config = RunConfig(streaming_mode=StreamingMode.SSE if stream else StreamingMode.NONE, service_tier=tier)
+        self.session = None
+
+    async def open(self, earlier=()):
+        sessions = self.runner.session_service
+        self.session = await sessions.create_session(app_name="matrix", user_id="one")
+        for event in earlier:
+            await sessions.append_event(self.session, event)
+        return self
+
+    async def branch(self):
+        whole = await self.runner.session_service.get_session(
+            app_name="matrix", user_id="one", session_id=self.session.id
+        )
+        return await Chat().open(whole.events)
+
+    async def say(self, way):
+        """What a turn told: ids and texts of the answers."""
         message = types.Content(role="user", parts=[types.Part(text=PROMPTS[way])])
-        asked = runner.run_async(user_id="one", session_id=session.id, new_message=message, run_config=config)
+        asked = self.runner.run_async(
+            user_id="one", session_id=self.session.id, new_message=message, run_config=self.config
+        )
         answers, pieces, error = {}, [], None
         try:
             async for event in asked:
@@ -48,10 +67,24 @@ async def chat(*ways, stream=False, tools=()):
                         answers[event.interaction_id] = {"id": event.interaction_id, "text": text}
         except Exception as raised:
             error = type(raised).__name__
-        told += answers.values()
-        if error:
-            told.append({"text": "".join(pieces), "error": error})
-    return told
+        return [*answers.values(), *([{"text": "".join(pieces), "error": error}] if error else [])]
+
+
+async def chat(*ways, **settings):
+    one = await Chat(**settings).open()
+    return [told for way in ways for told in await one.say(way)]
+
+
+async def fork():
+    root = await Chat().open()
+    told = await root.say("fork")
+    branches = [await root.branch() for _ in range(2)]
+    return [*told, *await branches[0].say("left"), *await branches[1].say("right")]
+
+
+async def orphan():
+    lost = Event(author="guide", interaction_id="v1_nobody", content=types.ModelContent("Hello."))
+    return await (await Chat().open([lost])).say("404")
 
 
 async def main():
@@ -59,8 +92,12 @@ async def main():
         "plain": lambda: chat("plain"),
         "stream": lambda: chat("stream", stream=True),
         "two turns": lambda: chat("two turns", "second turn"),
+        "fork": fork,
         "tool loop": lambda: chat("tool loop", tools=[get_weather]),
+        # Polled after 5, 10 and 20 seconds.
+        "background": lambda: chat("background", tier="deferred"),
         "400": lambda: chat("400"),
+        "404": orphan,
         "429": lambda: chat("429"),
         "cut": lambda: chat("cut", stream=True),
     }

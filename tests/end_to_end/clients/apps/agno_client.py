@@ -12,6 +12,7 @@ warnings.simplefilter("ignore")
 from agno.agent import Agent  # noqa: E402
 from agno.db.in_memory import InMemoryDb  # noqa: E402
 from agno.models.google import GeminiInteractions  # noqa: E402
+from agno.models.message import Message  # noqa: E402
 from google import genai  # noqa: E402
 
 PROMPTS = json.loads(sys.argv[1])
@@ -52,6 +53,19 @@ def two_turns():
     return [told(one.run(PROMPTS[name])) for name in ("two turns", "second turn")]
 
 
+def fork():
+    root = agent().run(PROMPTS["fork"])
+    said = [message for message in root.messages if message.role != "system"]
+    branches = [agent().run([*said, Message(role="user", content=PROMPTS[name])]) for name in ("left", "right")]
+    return [told(root), *map(told, branches)]
+
+
+def orphan():
+    lost = Message(role="assistant", content="Hello.", provider_data={"interaction_id": "v1_nobody"})
+    run = agent().run([lost, Message(role="user", content=PROMPTS["404"])])
+    return [{"error": told(run)["status"]}]
+
+
 def background():
     return [told(agent(model={"agent": AGENT, "agent_poll_interval": 0.05}).run(PROMPTS["background"]))]
 
@@ -65,9 +79,11 @@ WAYS = {
     "plain": lambda: [told(agent().run(PROMPTS["plain"]))],
     "stream": lambda: streamed("stream"),
     "two turns": two_turns,
+    "fork": fork,
     "tool loop": lambda: [told(agent(tools=[get_weather]).run(PROMPTS["tool loop"]))],
     "background": background,
     "400": lambda: refused("400"),
+    "404": orphan,
     "429": lambda: [told(agent().run(PROMPTS["429"]))],
     "cut": lambda: streamed("cut"),
 }

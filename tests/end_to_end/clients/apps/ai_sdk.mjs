@@ -5,20 +5,26 @@ import { generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 const PROMPTS = JSON.parse(process.argv[2]);
-const google = createGoogleGenerativeAI({
+const provider = (settings) => createGoogleGenerativeAI({
   baseURL: `${process.env.GOOGLE_GEMINI_BASE_URL}/v1beta`,
   apiKey: process.env.GEMINI_API_KEY,
+  ...settings,
 });
+const google = provider();
 const model = google.interactions('gemini-2.5-flash');
+const job = (settings) => ({
+  model: provider(settings).interactions({ agent: 'deep-research-pro-preview-12-2025' }),
+  providerOptions: { google: { background: true } },
+});
 const link = (id) => ({ providerOptions: { google: { previousInteractionId: id } } });
 const create = (way, more = {}) => generateText({ model, prompt: PROMPTS[way], ...more });
 const idOf = (result) => result.providerMetadata?.google?.interactionId;
 const told = (result) => ({ id: idOf(result), text: result.text });
 
-async function streamed(way) {
+async function streamed(way, more = {}) {
   let text = '';
   let error = null;
-  const result = streamText({ model, prompt: PROMPTS[way], onError: () => {} });
+  const result = streamText({ model, prompt: PROMPTS[way], onError: () => {}, ...more });
   try {
     for await (const part of result.fullStream) {
       if (part.type === 'text-delta') text += part.text;
@@ -57,14 +63,29 @@ const WAYS = {
     const result = await create('tool loop', { tools: { [name]: weather }, stopWhen: stepCountIs(3) });
     return result.steps.map(told);
   },
-  background: async () => [
-    told(
-      await create('background', {
-        model: google.interactions({ agent: 'deep-research-pro-preview-12-2025' }),
-        providerOptions: { google: { background: true } },
-      }),
-    ),
-  ],
+  background: async () => [told(await create('background', job()))],
+  cancel: async () => {
+    // The app loses patience before the first poll.
+    const patience = new AbortController();
+    const impatient = (url, init) => {
+      if (init.method === 'GET') patience.abort();
+      return fetch(url, init);
+    };
+    try {
+      await create('cancel', { ...job({ fetch: impatient }), abortSignal: patience.signal });
+    } catch (error) {
+      return [{ error: error.name }];
+    }
+  },
+  resume: async () => {
+    let streams = 0;
+    const counting = (url, init) => {
+      if (init.method === 'GET') streams += 1;
+      return fetch(url, init);
+    };
+    const [seen] = await streamed('resume by itself', job({ fetch: counting }));
+    return [{ ...seen, streams }];
+  },
   400: () => refused('400'),
   404: () => refused('404', link('v1_nobody')),
   429: async () => [told(await create('429'))],
