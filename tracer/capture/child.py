@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracer.capture.lag import behind_of
+
 CANNOT_WORK = 3
 """Exit code of an ingester that says: starting it again is no use."""
 
 _STARTS = 4
 _STARTS_WITHIN_SECONDS = 60.0
+_LATE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +43,14 @@ class IngesterProcess:
         self._starts: deque[float] = deque(maxlen=_STARTS)
         self._given_up = False
         self._ending = False
+        self._is_late = False
         self._process = self._start()
 
     def check(self) -> None:
         """Start it again if it died; to be called now and then."""
         code = self._process.poll()
+        if code is None:
+            self._watch()
         if code is None or self._given_up:
             return
         if code == CANNOT_WORK or self._dies_at_once():
@@ -58,6 +64,18 @@ class IngesterProcess:
         self._process = self._start()
         if self._ending:
             self._end_input()
+
+    def _watch(self) -> None:
+        lag = behind_of(self._destination.journal, self._own)
+        if lag.seconds > _LATE_SECONDS and not self._is_late:
+            self._is_late = True
+            self._report(
+                f"the database is {lag.seconds:.0f} s behind ({lag.bytes / 1e6:.1f} MB wait in the journal): "
+                "nothing is lost, calls are shown later"
+            )
+        elif self._is_late and not lag.bytes:
+            self._is_late = False
+            self._report("the database has caught up with the journal")
 
     def end(self) -> None:
         """Tell it that the journal is closed; from then on it ends when all is in the database."""

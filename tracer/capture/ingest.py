@@ -22,6 +22,7 @@ from typing import Literal
 from tracer.capture import patience
 from tracer.capture.child import CANNOT_WORK
 from tracer.capture.entries import RunEnded, RunStarted
+from tracer.capture.lag import Mark
 from tracer.capture.segments import SegmentSet, owner, set_names
 from tracer.capture.syncing import sync_file
 from tracer.capture.tail import SetTail
@@ -35,6 +36,13 @@ from tracer.wire.exchange import Exchange, Outcome
 _BATCH = 50
 _POLL_SECONDS = 0.05
 _RUNNING_SECONDS = 0.25
+_RUNNING_BATCH = 10
+_RUNNING_AT_ONCE = 0.05
+_REST = 10
+"""What runs may take a tenth of the time: its records are made again and again, and finished ones wait meanwhile."""
+_IDLE_SECONDS = 2.0
+_LIGHT_SECONDS = 0.05
+"""A look that took longer found much: the next one is due."""
 _RETRY_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0
 
@@ -68,6 +76,8 @@ class Ingester:
         self._complained = False
         self._refused = 0
         self._slow: set[str] = set()
+        self._idle_at = 0.0
+        self._log_is_long = True
         self.exchanges = 0
         """How many exchanges were stored to their end."""
 
@@ -78,12 +88,7 @@ class Ingester:
             busy = True
             self._store_runs(news.runs)
             self._store(news.finished)
-        now = time.monotonic()
-        if now - self._running_at >= _RUNNING_SECONDS:
-            grown = [exchange for exchange in tail.changed() if exchange.key not in self._slow]
-            self._apply(grown)
-            if grown:
-                self._running_at = now
+        self._show_running(tail)
         spent = tail.spent()
         if spent:
             self._make_safe()
@@ -91,6 +96,28 @@ class Ingester:
             path.unlink(missing_ok=True)
             tail.forget(path)
         return busy
+
+    def _show_running(self, tail: SetTail) -> None:
+        began = time.monotonic()
+        if began < self._running_at:
+            return
+        took = 0.0
+        while took < _RUNNING_AT_ONCE and (grown := tail.changed(_RUNNING_BATCH)):
+            self._apply([exchange for exchange in grown if exchange.key not in self._slow])
+            took = time.monotonic() - began
+            self._running_at = began + max(_RUNNING_SECONDS, took * _REST)
+
+    def tidy(self) -> None:
+        """Work that can wait until nothing else is to do: what is said becomes searchable, the log becomes short."""
+        now = time.monotonic()
+        try:
+            if self._writer.catch_up():
+                self._idle_at, self._log_is_long = now, True
+            elif self._log_is_long and now - self._idle_at > _IDLE_SECONDS:
+                self._writer.shorten_log()
+                self._log_is_long = False
+        except StoreError as error:
+            _log.debug("%s", error)
 
     def finish(self, owned: SegmentSet, tail: SetTail) -> None:
         """Store the rest of a set whose writer is gone, then delete it. Raises StoreError; then nothing is deleted."""
@@ -231,9 +258,14 @@ def _left_behind(ingester: Ingester, folder: Path, own: str) -> Iterator[None]:
 def _serve(ingester: Ingester, folder: Path, own: str, parent: _Parent) -> None:
     tail = SetTail(folder, own)
     backlog = _left_behind(ingester, folder, own)
+    mark = Mark(folder, own)
     while True:
+        at_us, began = time.time_ns() // 1000, time.monotonic()
         busy = ingester.follow(tail)
+        mark.caught_up(at_us, *tail.place())
         busy = next(backlog, ...) is None or busy
+        if not busy or time.monotonic() - began < _LIGHT_SECONDS:
+            ingester.tidy()
         if parent.ended_within(0 if busy else _POLL_SECONDS):
             break
     owned = _take_over_patiently(folder, own)
@@ -241,6 +273,7 @@ def _serve(ingester: Ingester, folder: Path, own: str, parent: _Parent) -> None:
         ingester.finish(owned, tail)
     else:
         ingester.abandon(tail)
+        mark.remove()
 
 
 def _take_over_patiently(folder: Path, own: str) -> SegmentSet | None:

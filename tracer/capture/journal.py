@@ -179,6 +179,11 @@ class JournalReader:
         return entries
 
     @property
+    def done(self) -> int:
+        """How many bytes were read as whole entries."""
+        return self._offset - len(self._rest)
+
+    @property
     def damaged(self) -> bool:
         """Whether what is left is no mere torn tail: a frame that is all there and whose checksum does not hold."""
         if len(self._rest) < PREFIX.size:

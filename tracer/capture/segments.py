@@ -80,6 +80,7 @@ class SegmentSet:
         """Remove every segment and the lock. Only for sets that were taken over and read to their end."""
         for path in segments(self.folder, self.name):
             path.unlink(missing_ok=True)
+        mark_of(self.folder, self.name).unlink(missing_ok=True)
         (self.folder / f"{self.name}.lock").unlink(missing_ok=True)
         self.release()
 
@@ -93,6 +94,11 @@ def _mark(lock: int, verb: str) -> None:
 def segments(folder: Path, name: str) -> list[Path]:
     """The segments of a set that are there, in the order of writing."""
     return sorted(folder.glob(f"{name}.*.seg"))
+
+
+def mark_of(folder: Path, name: str) -> Path:
+    """Where the ingester of a set says how far it has read (`lag.py`)."""
+    return folder / f"{name}.read"
 
 
 def set_names(folder: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from tracer.capture.entries import Entry, RunEnded, RunStarted
@@ -30,7 +31,7 @@ class SetTail:
         self._readers: dict[Path, JournalReader] = {}
         self._running: dict[str, ExchangeAssembler] = {}
         self._homes: dict[str, set[Path]] = {}
-        self._changed: set[str] = set()
+        self._changed: dict[str, None] = {}
 
     def news(self) -> Iterator[News]:
         """What came since the last look, one segment at a time. Raises JournalError for a segment it can't read."""
@@ -49,11 +50,17 @@ class SetTail:
             if news.runs or news.finished or self._changed:
                 yield news
 
-    def changed(self) -> list[Exchange]:
-        """The running exchanges that have grown since this was asked last."""
-        grown = [self._running[key].exchange() for key in self._changed if key in self._running]
-        self._changed.clear()
-        return grown
+    def changed(self, most: int) -> list[Exchange]:
+        """Up to so many running exchanges that have grown since they were given last, those that wait longest first."""
+        keys = list(islice(self._changed, most))
+        for key in keys:
+            del self._changed[key]
+        return [self._running[key].exchange() for key in keys]
+
+    def place(self) -> tuple[Path | None, int]:
+        """The last segment that was looked at, and how many bytes of it were read."""
+        path = max(self._readers, default=None)
+        return path, self._readers[path].done if path else 0
 
     def interrupted(self) -> list[Exchange]:
         """The exchanges still running, when the writer is gone and everything was read."""
@@ -84,10 +91,10 @@ class SetTail:
             # Frames whose beginning is in a segment that is gone: the exchange is in the database already.
             return
         self._homes.setdefault(entry.key, set()).add(path)
-        self._changed.add(entry.key)
+        self._changed[entry.key] = None
         if not isinstance(entry, Opened):
             assembler.feed(entry)
         if assembler.done:
             news.finished.append(assembler.exchange())
             del self._running[entry.key], self._homes[entry.key]
-            self._changed.discard(entry.key)
+            self._changed.pop(entry.key, None)

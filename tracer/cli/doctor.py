@@ -160,6 +160,7 @@ def _database(path: Path) -> Iterator[Finding]:
 
 
 def _journal(folder: Path) -> Finding:
+    from tracer.capture.lag import behind
     from tracer.capture.segments import set_names
 
     names = set_names(folder) if folder.is_dir() else []
@@ -168,5 +169,10 @@ def _journal(folder: Path) -> Finding:
         return Finding("journal", "ok", "nothing is left in it")
     size = sum(path.stat().st_size for path in folder.iterdir())
     beside = f", {damaged} damaged segments" if damaged else ""
-    text = f"{len(names)} sets wait in it, {size / 1e6:.1f} MB{beside}: `tracer recover` brings in what no process owns"
+    lag = behind(folder)
+    late = f", {lag.bytes / 1e6:.1f} MB of it for {lag.seconds:.0f} s" if lag.bytes else ""
+    text = (
+        f"{len(names)} sets wait in it, {size / 1e6:.1f} MB{late}{beside}: "
+        "`tracer recover` brings in what no process owns"
+    )
     return Finding("journal", "note", text)

@@ -24,8 +24,8 @@ class SearchIndex:
         self._codec = codec
         self._texts: dict[int, _Texts] = {}
         self._characters = 0
-        self.is_behind = False
-        """Whether there are rows of this process to index."""
+        self.is_behind = True
+        """Whether there may be rows to index, of this process or of one that died."""
 
     @property
     def is_full(self) -> bool:

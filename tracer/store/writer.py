@@ -62,12 +62,14 @@ class Writer:
     def close(self) -> None:
         """Make what this writer stored searchable and let go of the file; the last connection folds the log in."""
         with contextlib.suppress(StoreError):
-            while self._search.is_behind and self.catch_up():
+            while self.catch_up():
                 pass
         self._connection.close()
 
     def catch_up(self, most: int = _SEARCHED) -> int:
         """Make up to so many stored texts searchable, for which `apply` takes no time; how many there were."""
+        if not self._search.is_behind:
+            return 0
         try:
             with transaction(self._connection):
                 return self._search.catch_up(most)
