@@ -193,6 +193,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, Any, Any]:
+    """Gives the calls of a fixture of wider scope, made for a marked test, a cassette of its own."""
+    running = sys.modules.get("tracer.pytest_plugin")
+    if running is None or fixturedef.scope == "function" or not running.active:
+        return (yield)
+    return (yield from _module("fixtures").made(fixturedef, request))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Fails a marked test that asked for what was not recorded, even if it swallowed the error."""
     if item.get_closest_marker("interactions") is None:

@@ -324,7 +324,8 @@ def test_vertex(interactions, capsys):
 """
 
 
-def test_vertex_replays_without_signing_in(python: Path, tmp_path: Path) -> None:
+def test_vertex_replays_without_signing_in(sdk_test_python: Callable[[str], Path], tmp_path: Path) -> None:
+    python = sdk_test_python("3.4.0")
     (tmp_path / "test_vertex.py").write_text(VERTEX)
     with Server(Engine(Rules(), seed=7)) as server:
         places = {"GOOGLE_VERTEX_BASE_URL": server.url, "GOOGLE_GEMINI_BASE_URL": server.url}

@@ -1,6 +1,7 @@
 """What happens around a test marked `interactions`; `interactions_tracer_plugin` holds the hooks and the options.
 
-The calls of the test and of its fixtures are caught from the start of its setup to the end of its teardown.
+The calls of the test and of its fixtures are caught from the start of its setup to the end of its teardown; those by
+which a fixture of wider scope is made belong to the fixture (`fixtures`).
 """
 
 from __future__ import annotations
@@ -19,47 +20,73 @@ from tracer.serve.blocks import start, stop
 from tracer.serve.session import Mode, Session
 from tracer.settings import scrub_rules
 
-__all__ = ["SUFFIX", "begin", "cassette_path", "end", "marker_arguments", "session_of", "verdict_of", "watched"]
+__all__ = [
+    "SUFFIX",
+    "active",
+    "begin",
+    "cassette_path",
+    "end",
+    "marker_arguments",
+    "of_fixtures",
+    "opened",
+    "session_of",
+    "verdict_of",
+    "watched",
+]
 
 _session = pytest.StashKey[Session]()
 _told = pytest.StashKey[int]()
 _failed = pytest.StashKey[bool]()
 _verdict = pytest.StashKey[dict[str, Any]]()
 _rewritten = pytest.StashKey[set[Path]]()
+of_fixtures = pytest.StashKey[list[Session]]()
+"""The sessions of fixtures of wider scope that began with a test."""
+active: list[pytest.Item] = []
+"""The marked test that is running, if any."""
 
 
 def begin(item: pytest.Item) -> None:
     """Read the cassette and catch calls from now on; a cassette that can't be read fails the test."""
     arguments = marker_arguments(item)
     path = cassette_path(item, arguments.pop("cassette", None))
-    live = item.config.getoption("--interactions-live")
-    mode: Mode = "all" if live else item.config.getoption("--interactions-record")
-    rewritten = item.config.stash.setdefault(_rewritten, set())
-    remedy = f"record it: {again(item, 'all' if path.exists() else 'once')}"
     try:
-        fixed: Any = {
-            "hosts": item.config.getini("interactions_hosts"),
-            "scrub": scrub_rules(item.config.rootpath),
-            "remedy": remedy,
-            **arguments,
-        }
-        limit = age.limit(item.config)
-        # A cassette that tests share is rewritten by the first of them only.
-        chosen: Mode = "all" if mode == "rewrite" and path in rewritten else mode
-        session = Session(path, mode=chosen, **fixed)
-        stale = age.days_too_old(session.held, limit) if limit and mode not in ("all", "rewrite") else None
-        if stale and limit and limit.then == "rerecord" and mode in ("once", "new_episodes"):
-            session = Session(path, mode="rewrite", **fixed)
-            stale = None
+        session, stale = opened(item, path, arguments)
     except TracerError as error:
         pytest.fail(str(error), pytrace=False)
-    if session.mode == "rewrite":
-        rewritten.add(path)
+    limit = age.limit(item.config)
     if stale and limit and limit.then == "fail":
         pytest.fail(f"{path} is {stale} days old, {limit.text}: {again(item, 'rewrite')}", pytrace=False)
     item.stash[_session], item.stash[_told], item.stash[_failed] = session, 0, False
     item.stash[_verdict] = {"stale": stale or 0}
+    item.stash[of_fixtures] = []
     start(session)
+    active.append(item)
+
+
+def opened(item: pytest.Item, path: Path, arguments: dict[str, Any]) -> tuple[Session, int | None]:
+    """The session for a cassette in the mode of this run, and its age in days if that is past the limit.
+
+    Raises TracerError.
+    """
+    config = item.config
+    mode: Mode = "all" if config.getoption("--interactions-live") else config.getoption("--interactions-record")
+    rewritten = config.stash.setdefault(_rewritten, set())
+    fixed: Any = {
+        "hosts": config.getini("interactions_hosts"),
+        "scrub": scrub_rules(config.rootpath),
+        "remedy": f"record it: {again(item, 'all' if path.exists() else 'once')}",
+        **arguments,
+    }
+    limit = age.limit(config)
+    # A cassette that tests share is rewritten by the first of them only.
+    chosen: Mode = "all" if mode == "rewrite" and path in rewritten else mode
+    session = Session(path, mode=chosen, **fixed)
+    stale = age.days_too_old(session.held, limit) if limit and mode not in ("all", "rewrite") else None
+    if stale and limit and limit.then == "rerecord" and mode in ("once", "new_episodes"):
+        session, stale = Session(path, mode="rewrite", **fixed), None
+    if session.mode == "rewrite":
+        rewritten.add(path)
+    return session, stale
 
 
 def session_of(item: pytest.Item) -> Session:
@@ -99,6 +126,7 @@ def end(item: pytest.Item) -> None:
     if session is None:
         return
     del item.stash[_session]
+    active.remove(item)
     stop(session)
     failed = item.stash[_failed]
     misses = session.misses[item.stash[_told] :]
@@ -109,7 +137,8 @@ def end(item: pytest.Item) -> None:
     except TracerError as error:
         pytest.fail(str(error), pytrace=False)
     finally:
-        item.stash[_verdict] |= verdicts.verdict(session, unplayed)
+        made: list[Session] = item.stash[of_fixtures]
+        item.stash[_verdict] |= verdicts.verdict(session, unplayed, made)
     _fail_on(misses)
     if unplayed and item.config.getini("interactions_unplayed") == "fail":
         first = unplayed[0].exchange

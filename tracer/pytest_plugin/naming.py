@@ -59,7 +59,7 @@ def cassette_path(item: pytest.Item, name: str | None = None) -> Path:
     if name:
         return folder / f"{name}{SUFFIX}"
     own_name = ".".join(item.nodeid.split("::", 1)[-1].split("::"))
-    return folder / item.path.stem / f"{_escaped(own_name)}{SUFFIX}"
+    return folder / item.path.stem / f"{escaped(own_name)}{SUFFIX}"
 
 
 def again(item: pytest.Item, mode: str) -> str:
@@ -69,7 +69,7 @@ def again(item: pytest.Item, mode: str) -> str:
     return f"pytest {shlex.quote(f'{file}::{rest}' if rest else file)} --interactions-record={mode}"
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
     """A test's name as a file name on any system; long ones are cut and told apart by a hash."""
     escaped = quote(name, safe="[]-_.,=+@")
     if len(escaped) <= _LONGEST_NAME:

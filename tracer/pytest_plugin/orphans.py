@@ -25,7 +25,8 @@ def survey(config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, lis
 def find(config: pytest.Config, told: Iterable[dict[str, list[str]]]) -> list[Path]:
     """The cassettes in these folders that nobody uses.
 
-    Cassettes of test files that exist but were not collected this time are not judged, nor are shared ones then.
+    Those of fixtures are not judged: which there are is known only when they are made. Nor are cassettes of test files
+    that exist but were not collected this time, and shared ones then.
     """
     used: set[str] = set()
     files: set[Path] = set()
@@ -43,6 +44,7 @@ def find(config: pytest.Config, told: Iterable[dict[str, list[str]]]) -> list[Pa
         for cassette in sorted(folder.rglob(f"*{SUFFIX}")):
             below = cassette.relative_to(folder).parts
             judged = not left_out if len(below) == 1 else below[0] not in left_out
+            judged = judged and not cassette.name.startswith("fixture.")
             if judged and str(cassette) not in used and not _is_elsewhere(folder, cassette, folders):
                 orphans.append(cassette)
     return orphans

@@ -20,16 +20,19 @@ _TOKENS["total"] = re.compile(rb'"total_tokens"\s*:\s*(\d+)')
 _MODEL = re.compile(rb'"(?:model|agent)"\s*:\s*"([^"]+)"')
 
 
-def verdict(session: Session, unplayed: Sequence[Recording]) -> dict[str, Any]:
-    """The counts of a session that has ended, and the tokens of what it replayed, by model."""
+def verdict(session: Session, unplayed: Sequence[Recording], fixtures: Sequence[Session]) -> dict[str, Any]:
+    """The counts of a session that has ended and of its fixtures; the tokens of what was replayed, by model."""
+    sessions = [session, *fixtures]
+    replayed = [exchange for one in sessions for exchange in one.replayed]
+    blocked = sum(len(one.blocked) for one in sessions)
     return {
         "cassette": str(session.cassette),
-        "replayed": len(session.replayed),
-        "recorded": len(session.recorded),
-        "missed": len(session.misses) - len(session.blocked),
-        "blocked": len(session.blocked),
+        "replayed": len(replayed),
+        "recorded": sum(len(one.recorded) for one in sessions),
+        "missed": sum(len(one.misses) for one in sessions) - blocked,
+        "blocked": blocked,
         "unplayed": len(unplayed),
-        "tokens": _tokens(session.replayed),
+        "tokens": _tokens(replayed),
     }
 
 

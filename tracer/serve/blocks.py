@@ -22,9 +22,9 @@ REPLAY_KEY = "replayed-without-a-key"
 """Stands in for a key where none is set: SDK clients refuse to be built without one."""
 
 
-def start(session: Session) -> None:
-    """Begin to hand it the calls of this process, and through the relay those of its children."""
-    transport.install(session)
+def start(session: Session, *, over: Session | None = None) -> None:
+    """Begin to hand it calls, and through the relay those of this process's children; for a while `over` another."""
+    transport.install(session, over=over)
     children.attach(session, offline=not session.records_new)
 
 

@@ -66,6 +66,8 @@ class Session:
         """
         self.cassette = path
         self.mode = mode
+        self.running = False
+        """Whether it has a fixture's calls at the moment."""
         self.misses: list[str] = []
         self.blocked: list[str] = []
         """Calls to other hosts that `other_hosts="block"` stopped."""

@@ -47,6 +47,8 @@ _installed: list[Interceptor] = []
 _mine: ContextVar[Interceptor | None] = ContextVar("interceptor", default=None)
 _outer: dict[int, Interceptor | None] = {}
 """By the id of an interceptor, what its thread or task had before."""
+_instead: dict[int, Interceptor] = {}
+"""By the id of an interceptor, the one that is installed over it."""
 _begun: WeakKeyDictionary[threading.Thread, Interceptor] = WeakKeyDictionary()
 """Threads, which do not inherit context variables, with what theirs began under."""
 _direct = threading.local()
@@ -64,8 +66,11 @@ def installed(interceptor: Interceptor) -> Iterator[None]:
         remove(interceptor)
 
 
-def install(interceptor: Interceptor) -> None:
-    """Begin to intercept. Called again, it comes back on top of what others have wrapped since."""
+def install(interceptor: Interceptor, *, over: Interceptor | None = None) -> None:
+    """Begin to intercept. Called again, it comes back on top of what others have wrapped since.
+
+    While it is installed `over` another one, it has the other one's calls, in whatever thread or task they are made.
+    """
     with _lock:
         if interceptor in _installed:
             _installed.remove(interceptor)
@@ -73,6 +78,8 @@ def install(interceptor: Interceptor) -> None:
             _outer[id(interceptor)] = _mine.get()
         _installed.append(interceptor)
         _mine.set(interceptor)
+        if over is not None:
+            _instead[id(over)] = interceptor
         _wrap(threading.Thread, "start", _start_method)
         for name in LIBRARIES:
             if importlib.util.find_spec(name) is not None:
@@ -86,6 +93,8 @@ def remove(interceptor: Interceptor) -> None:
     with _lock:
         _installed.remove(interceptor)
         outer = _outer.pop(id(interceptor))
+        for covered in [key for key, above in _instead.items() if above is interceptor]:
+            del _instead[covered]
         if _mine.get() is interceptor:
             _mine.set(outer)
         if _installed:
@@ -234,8 +243,14 @@ class _AsyncTee:
 def _chosen() -> Interceptor | None:
     for mine in (_mine.get(), _begun.get(threading.current_thread())):
         if mine is not None and mine in _installed:
-            return mine
+            return _top(mine)
     return _installed[-1] if _installed else None
+
+
+def _top(mine: Interceptor) -> Interceptor:
+    while (above := _instead.get(id(mine))) is not None:
+        mine = above
+    return mine
 
 
 def _destination(request: Any) -> tuple[Interceptor | None, Place | None]:
