@@ -62,6 +62,10 @@ class Source(Protocol):
         """The conversations written to after `rev`."""
         ...
 
+    def gone_since(self, rev: int, project: str | None) -> array[int]:
+        """The conversations that were deleted or became part of another after `rev`."""
+        ...
+
     def totals(self, project: str | None) -> Totals:
         """Counts and cost of a project."""
         ...
@@ -131,6 +135,8 @@ class Changes:
 
     rev: int
     rows: list[ConversationRow]
+    gone: frozenset[int] = frozenset()
+    """The `seq` of conversations that were deleted or became part of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +292,9 @@ class Door:
         self._version = version
         before, rev = self._rev, source.last_rev()
         rows = [] if rev == before else source.conversations_since(before, self.project)
+        gone = frozenset() if rev == before else frozenset(source.gone_since(before, self.project))
         self._rev = max([rev, *(row.rev for row in rows)])
-        return Changes(self._rev, rows)
+        return Changes(self._rev, rows, gone - {row.seq for row in rows})
 
     async def close(self) -> None:
         """Close every reader in its own thread, then end the threads."""

@@ -185,3 +185,18 @@ def test_filters_join() -> None:
 def test_a_filter_that_names_a_project_or_run_looks_beyond_the_present_one(text: str, any_project: bool) -> None:
     assert parse(text).any_project is any_project
     assert (parse(text) & parse("is:failed")).any_project is any_project
+
+
+def test_sort_is_no_condition_and_the_last_one_holds() -> None:
+    found = parse("sort:tokens status:failed sort:cost")
+    assert found.sort == "cost"
+    assert len(found.conditions) == 1
+    assert (parse("sort:cost") & parse("status:failed")).sort == "cost"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("sort:size", "sort: knows cost, tokens, latency, oldest"), ("not:sort:cost", "not: can't")]
+)
+def test_a_wrong_sort_is_named(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tracer.errors import StoreError
+from tracer.store.filters import parse
 from tracer.store.reader import Reader
 from tracer.store.writer import Normalize, Writer
 from tracer.testing import START_US, answer, exchange
@@ -137,3 +138,33 @@ def test_an_unknown_key_is_named(reader: Reader) -> None:
     with pytest.raises(StoreError, match="no interaction has the key 'nope'"):
         reader.record("nope")
     assert reader.tree("nope") == []
+
+
+def test_lists_are_sorted_on_demand_and_what_is_unknown_comes_last(tmp_path: Path) -> None:
+    def turn(number: int, tokens: int | None, took_us: int) -> Exchange:
+        usage = None if tokens is None else {"total_input_tokens": tokens, "total_tokens": tokens}
+        body = answer(f"v1_{number}", text="x", usage=usage)
+        return exchange({"model": "m", "input": str(number)}, body, at_us=START_US + number * 10**7, took_us=took_us)
+
+    with Writer(tmp_path / "sorted.db") as writer:
+        writer.apply([turn(1, 10, 3_000_000), turn(2, 30, 1_000_000), turn(3, None, 2_000_000), turn(4, 20, 4_000_000)])
+    with Reader(tmp_path / "sorted.db") as reader:
+        orders = {"tokens": ["2", "4", "1", "3"], "latency": ["4", "1", "3", "2"], "oldest": ["1", "2", "3", "4"]}
+        for name, expected in orders.items():
+            where = parse(f"sort:{name}")
+            assert [row.prompt for row in reader.interactions(where)] == expected
+            assert [row.title for row in reader.conversations(reader.conversation_seqs(where))] == expected
+            assert list(reader.conversation_seqs(where, None, 2)) == list(reader.conversation_seqs(where))[:2]
+
+
+def test_the_first_page_of_a_filter_is_the_beginning_of_the_whole(tmp_path: Path) -> None:
+    calls = [
+        exchange({"model": f"m{n % 3}", "input": str(n)}, answer(f"v1_{n}", text="x"), at_us=START_US + n * 10**7)
+        for n in range(30)
+    ]
+    with Writer(tmp_path / "many.db") as writer:
+        writer.apply(calls)
+    with Reader(tmp_path / "many.db") as reader:
+        for text in ("model:m1", "model:m1 not:has:tool", "is:fork", "key:0"):
+            whole = reader.conversation_seqs(parse(text), "test")
+            assert list(reader.conversation_seqs(parse(text), "test", 4)) == list(whole)[:4]

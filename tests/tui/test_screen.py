@@ -377,3 +377,22 @@ async def test_a_newcomer_finds_it_within_six_keys(opened, keys, prompt):
             else:
                 await driver.press(key)
         assert driver.prompt == prompt
+
+
+async def test_what_is_deleted_goes_and_the_cursor_stays_on_its_conversation(opened, database):
+    from tracer.store.pruning import prune
+
+    async with opened() as driver:
+        await driver.press("j")
+        before, title = driver.titles, driver.title
+        prune(database, before_us=START_US + 8 * 60_000_000, max_bytes=None, bodies_only=False)
+        await driver.look()
+        assert driver.titles == before[:4]
+        assert driver.title == title
+        await driver.press("G")
+        last = driver.title
+        prune(database, before_us=START_US + 11 * 60_000_000, max_bytes=None, bodies_only=False)
+        await driver.look()
+        assert last not in driver.titles
+        assert driver.prompt is not None
+        assert driver.title == driver.titles[-1]

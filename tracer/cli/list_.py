@@ -37,6 +37,7 @@ def command(
     \b
       status:failed  model:flash  agent:research  tool:get_weather  id:v1_abc  key:0192  project:NAME
       latency:5s..  cost:0.01..0.1  tokens:1000..  since:2h  tag:k=v  run:@last
+      sort:cost|tokens|latency|oldest
       has:thought|tool|error|answer|usage|cost|retry|poll|hop|parent
       is:background|stream|failed|running|interrupted|truncated|fork|root|ghost
       "free text"

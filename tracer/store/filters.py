@@ -1,7 +1,7 @@
 """The filter language of the command line and the screen, as a condition on the `interaction` table.
 
 `status:failed model:flash latency:5s.. not:tool:search since:2h run:@last "free text"`: terms are joined by AND. Names
-come from a fixed list and values become SQL parameters.
+come from a fixed list and values become SQL parameters. `sort:cost` is no condition, it orders what is found.
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ from tracer.errors import UsageError
 from tracer.identity import storable
 from tracer.store.links import FAILED, RUNNING
 
+SORTS = {
+    "cost": ("cost_nano DESC", "cost_nano DESC"),
+    "tokens": ("total_tokens DESC", "total_tokens DESC"),
+    "latency": ("last_at_us - started_at_us DESC", "duration_us DESC"),
+    "oldest": ("started_at_us", "started_at_us"),
+}
+"""What lists can be ordered by, the greatest first -> the order of conversations, and that of interactions."""
+
 type Condition = tuple[str, list[Any]]
 
 
@@ -29,6 +37,8 @@ class Filter:
     """It names a project or a run itself, so the project one is in doesn't matter."""
     ghosts: bool = False
     """It asks for ghosts, which are left out otherwise."""
+    sort: str | None = None
+    """The word of `SORTS` that it names."""
 
     def where(self) -> tuple[str, list[Any]]:
         """A condition for a WHERE clause, never empty, and its parameters."""
@@ -41,6 +51,7 @@ class Filter:
             self.conditions + other.conditions,
             self.any_project or other.any_project,
             self.ghosts or other.ghosts,
+            other.sort or self.sort,
         )
 
 
@@ -73,6 +84,7 @@ def parse(text: str, *, now_us: int | None = None) -> Filter:
     now = time.time_ns() // 1000 if now_us is None else now_us
     conditions: list[Condition] = []
     any_project = ghosts = False
+    sort: str | None = None
     text = storable(text)
     for found in _WORD.finditer(text):
         word = found.group()
@@ -85,22 +97,33 @@ def parse(text: str, *, now_us: int | None = None) -> Filter:
             condition = _free_text(_Term(text, "", _unquote(rest), at))
         else:
             term = _Term(text, head["name"].lower(), _unquote(head["value"]), at + len(head["name"]) + 1)
+            if term.name == "sort":
+                sort = _sort(term, negations)
+                continue
             condition = _condition(term, now)
             any_project |= not negations and (term.name == "project" or (term.name == "run" and term.value != "@last"))
             ghosts |= not negations and (term.name, term.value) == ("is", "ghost")
         clause, values = condition
         conditions.append((f"NOT coalesce({clause}, 0)", values) if negations % 2 else condition)
-    return Filter(text, tuple(conditions), any_project, ghosts)
+    return Filter(text, tuple(conditions), any_project, ghosts, sort)
 
 
 def _unquote(word: str) -> str:
     return re.sub(r'"((?:[^"\\]|\\.)*)"?', lambda found: re.sub(r"\\(.)", r"\1", found[1]), word)
 
 
+def _sort(term: _Term, negations: int) -> str:
+    if negations:
+        term.fail("not: can't stand before sort:", value=False)
+    if term.value not in SORTS:
+        term.fail(f"sort: knows {', '.join(SORTS)}, not {term.value!r}")
+    return term.value
+
+
 def _condition(term: _Term, now_us: int) -> Condition:
     maker = _TERMS.get(term.name)
     if maker is None:
-        term.fail(f"no filter is called {term.name!r}; there are {', '.join(_TERMS)} and free text", value=False)
+        term.fail(f"no filter is called {term.name!r}; there are {', '.join(_TERMS)}, sort and free text", value=False)
     if not term.value:
         term.fail(f"{term.name}: needs a value")
     return maker(term, now_us)
@@ -253,9 +276,9 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
 
 def names() -> tuple[str, ...]:
     """Every name that can stand before a colon."""
-    return (*_TERMS, "not")
+    return (*_TERMS, "sort", "not")
 
 
 def known_values(name: str) -> tuple[str, ...]:
     """The values that a name takes or, where they are numbers, examples of them; none if the data says."""
-    return {"has": tuple(_HAS), "is": tuple(_IS)}.get(name) or _EXAMPLES.get(name, ())
+    return {"has": tuple(_HAS), "is": tuple(_IS), "sort": tuple(SORTS)}.get(name) or _EXAMPLES.get(name, ())

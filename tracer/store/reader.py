@@ -21,7 +21,7 @@ from tracer.store import stats as counting
 from tracer.store import words
 from tracer.store.bodies import Codec
 from tracer.store.exchanges import Exchanges
-from tracer.store.filters import Filter
+from tracer.store.filters import SORTS, Filter
 from tracer.store.links import RUNNING
 from tracer.store.rows import ConversationRow, InteractionRow
 from tracer.store.schema import open_for_reading
@@ -36,6 +36,8 @@ _FLAGS = tuple(place for place, field in enumerate(fields(InteractionRow)) if fi
 _NEWEST = "ORDER BY started_at_us DESC, seq DESC"
 _CANDIDATES = 8
 _MANY = 20_000
+_NEWEST_LOOKED_AT = 20_000
+"""Conversations among which the first page of a filter is looked for: a few hundredths of a second."""
 _GENERATIONS = 64
 """How many turns back, and how many forks ahead, the calls and results of one interaction are looked for."""
 
@@ -95,19 +97,29 @@ class Reader:
     def conversation_seqs(
         self, where: Filter | None = None, project: str | None = None, limit: int | None = None
     ) -> array[int]:
-        """The `seq` of every conversation (or of the newest `limit`), newest first; with a filter, those with an
-        interaction it holds for."""
+        """The `seq` of every conversation, newest first or as the filter sorts them; with a filter, those with an
+        interaction it holds for.
+
+        With a `limit` the first of them, at once: of a filter those among the newest conversations, perhaps none.
+        """
         clause, values = _scoped(None, project)
+        order = "seq DESC"
+        if where is not None and where.sort:
+            order = f"{SORTS[where.sort][0]} NULLS LAST, seq DESC"
         if where is not None and where.conditions:
             inner, wanted = _scoped(where, project)
-            clause += (
-                f" AND (project, root_key) IN (SELECT project, root_key FROM interaction WHERE {inner}{_ghosts(where)})"
-            )
+            holds = f"{inner}{_ghosts(where)}"
+            if limit is None or where.sort:
+                clause += f" AND (project, root_key) IN (SELECT project, root_key FROM interaction WHERE {holds})"
+            else:
+                of_it = "interaction.project = conversation.project AND interaction.root_key = conversation.root_key"
+                clause += f" AND seq > (SELECT max(seq) FROM conversation) - {_NEWEST_LOOKED_AT}"
+                clause += f" AND EXISTS(SELECT 1 FROM interaction WHERE {of_it} AND {holds})"
             values += wanted
         seqs = array("q")
         with self._clear_errors():
             cursor = self._connection.execute(
-                f"SELECT seq FROM conversation WHERE {clause} ORDER BY seq DESC LIMIT ?",
+                f"SELECT seq FROM conversation WHERE {clause} ORDER BY {order} LIMIT ?",
                 [*values, -1 if limit is None else limit],
             )
             while batch := cursor.fetchmany(_MANY):
@@ -179,9 +191,10 @@ class Reader:
     def interactions(
         self, where: Filter | None = None, project: str | None = None, limit: int | None = None, offset: int = 0
     ) -> list[InteractionRow]:
-        """Interactions, newest first. Ghosts are among them only if the filter asks for ghosts."""
+        """Interactions, newest first or as the filter sorts them; ghosts only if the filter asks for ghosts."""
         clause, values = _scoped(where, project)
-        order = f"{_NEWEST} LIMIT ? OFFSET ?"
+        sort = f"ORDER BY {SORTS[where.sort][1]} NULLS LAST, seq DESC" if where and where.sort else _NEWEST
+        order = f"{sort} LIMIT ? OFFSET ?"
         return self._interactions(clause + _ghosts(where), [*values, -1 if limit is None else limit, offset], order)
 
     def matching(self, where: Filter, root_key: str) -> set[str]:

@@ -118,8 +118,8 @@ class ConversationsScreen(PanesScreen):
         if message.where is not self.where:
             return
         conversations = self.conversations
-        if message.first and conversations.whole:
-            return  # the whole list was quicker
+        if message.first and (conversations.whole or not message.seqs):
+            return  # the whole list was quicker, or the first page is not among the newest
         same = message.again or (not message.first and not conversations.whole)
         conversations.show(message.seqs, same=same)
         conversations.whole = not message.first
@@ -185,6 +185,8 @@ class ConversationsScreen(PanesScreen):
         rows = message.changes.rows
         conversations = self.conversations
         conversations.update_rows(rows)
+        if message.changes.gone:
+            conversations.remove(message.changes.gone)
         newest = conversations.pages.seqs[0] if conversations.total else -1
         arrived = sorted((row.seq for row in rows if row.seq > newest), reverse=True)
         if arrived and self.where is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -98,6 +98,12 @@ class ConversationList(VirtualList):
     def add(self, seqs: Sequence[int]) -> None:
         """New conversations on top, newest first; view and cursor stay where they are."""
         self.show(array("q", seqs) + self.pages.seqs, same=True)
+
+    def remove(self, seqs: Collection[int]) -> None:
+        """Conversations that are no more; the cursor stays on its own, or goes to the one that takes its place."""
+        kept = array("q", (seq for seq in self.pages.seqs if seq not in seqs))
+        if len(kept) < self.total:
+            self.show(kept, same=True)
 
     def put(self, seqs: Sequence[int], rows: Sequence[ConversationRow]) -> None:
         """Rows that were wanted."""
