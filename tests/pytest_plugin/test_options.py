@@ -11,6 +11,7 @@ import pytest
 from tracer.player.rules import Rules
 from tracer.player.state import Engine
 from tracer.serve.server import Server
+from tracer.testing import emulator, rule
 
 TEMPLATE = """
 import pytest
@@ -202,3 +203,22 @@ def test_drift_is_told_by_severity(project: Any, tmp_path: Path) -> None:
             assert result.ret == 1
             result.stdout.fnmatch_lines(["  shape      1: POST /v1/interactions: *total_*_tokens is *", "  wording*"])
             assert path.read_text() == edited
+
+
+def test_exit_code_of_verifying_follows_the_severity(project: Any) -> None:
+    asks(project, "How is it?")
+    with emulator(rule("It is fine.")) as service:
+        project.record(service).assert_outcomes(passed=1)
+    kept = {path: path.read_bytes() for path in project.path.rglob("*.yaml")}
+    with emulator(rule("It is bad.")) as service, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEMINI_API_KEY", "key")
+        patch.setenv("GOOGLE_GEMINI_BASE_URL", service.url)
+        codes = {}
+        for severity in ("behaviour", "wording", "usage"):
+            result = project.replay("--interactions-verify", f"--interactions-drift={severity}")
+            result.stdout.fnmatch_lines(['  wording    1: POST /v1/interactions: "It is fine." became "It is bad."'])
+            codes[severity] = int(result.ret)
+        assert codes == {"behaviour": 0, "wording": 1, "usage": 1}
+        patch.delenv("GEMINI_API_KEY")
+        project.replay("--interactions-verify").stderr.fnmatch_lines(["*calls the service: set GEMINI_API_KEY*"])
+    assert {path: path.read_bytes() for path in project.path.rglob("*.yaml")} == kept

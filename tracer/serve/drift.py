@@ -77,7 +77,7 @@ def drifts(cassette: Path, base_url: str, key: str) -> Iterator[Drift]:
                 ids.issue(before.id, after.id)
             for mine, theirs in zip(_calls(before), _calls(after), strict=False):
                 ids.issue(mine["id"], theirs["id"])
-            for severity, what in _compared(old, new, before, after):
+            for severity, what in compared(old, new, before, after):
                 yield Drift(severity, number, request, what)
 
 
@@ -124,7 +124,8 @@ def _calls(record: Interaction) -> list[dict[str, Any]]:
     return [step for step in steps if step["type"] == "function_call" and step.get("id")]
 
 
-def _compared(old: Exchange, new: Exchange, before: Interaction, after: Interaction) -> Iterator[tuple[Severity, str]]:
+def compared(old: Exchange, new: Exchange, before: Interaction, after: Interaction) -> Iterator[tuple[Severity, str]]:
+    """How today's answer differs from the recorded one; their records come along."""
     if old.status != new.status:
         yield "behaviour", f"HTTP {old.status} became {new.status}"
         return
