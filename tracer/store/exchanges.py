@@ -13,6 +13,7 @@ from typing import Any
 from tracer import identity
 from tracer.identity import Facts, storable
 from tracer.store.bodies import Blobs, Codec, pack_chunks, unpack_chunks
+from tracer.store.running import RunningBodies
 from tracer.wire.exchange import Exchange, Outcome
 
 _FACTS = (
@@ -59,6 +60,7 @@ class Exchanges:
         self._blobs = Blobs(connection, self._codec)
         self._recent: dict[tuple[str, str], Exchange] = {}
         self._recent_bytes = 0
+        self._running = RunningBodies(connection)
 
     def upsert(
         self, exchanges: Iterable[Exchange], read: Callable[[Exchange], Facts | None] = identity.read
@@ -132,7 +134,7 @@ class Exchanges:
         if alone:
             columns["record"] = exchange.key
         seq = self._write(stored[0] if stored else None, columns)
-        self._keep_bodies(seq, exchange, is_new=stored is None)
+        self._keep_bodies(seq, exchange, stored)
         before = _known(stored[6:]) if stored and stored[5] else None
         self._keep_tokens(facts)
         self._remember(exchange)
@@ -179,12 +181,11 @@ class Exchanges:
             **_fact_columns(facts),
         }
 
-    def _keep_bodies(self, seq: int, exchange: Exchange, *, is_new: bool) -> None:
+    def _keep_bodies(self, seq: int, exchange: Exchange, stored: tuple[Any, ...] | None) -> None:
         if exchange.outcome is Outcome.OPEN:
-            bodies = (seq, exchange.request_body, exchange.response_body)
-            self._connection.execute("INSERT OR REPLACE INTO open_body VALUES (?, ?, ?)", bodies)
-        elif not is_new:
-            self._connection.execute("DELETE FROM open_body WHERE seq = ?", (seq,))
+            self._running.keep(seq, exchange, stored[3] if stored else None)
+        elif stored:
+            self._running.drop(seq)
 
     def known(self, where: str, values: Sequence[Any]) -> list[Known]:
         """The facts of the Interactions exchanges that a condition holds for."""
@@ -215,6 +216,7 @@ class Exchanges:
 
     def forget(self) -> None:
         """Trust nothing in memory: what was written last was taken back."""
+        self._running.forget()
         self._recent.clear()
         self._recent_bytes = 0
 
@@ -271,8 +273,7 @@ class Exchanges:
         meta, chunks, request_hash, response_hash = row[13:]
         request, response = self._blobs.get(request_hash), self._blobs.get(response_hash)
         if outcome == Outcome.OPEN:
-            found = self._connection.execute("SELECT request, response FROM open_body WHERE seq = ?", (seq,)).fetchone()
-            request, response = found or (b"", b"")
+            request, response = self._running.get(seq)
         rest = json.loads(meta)
         for name in ("query", "request_headers", "response_headers"):
             rest[name] = tuple((header, value) for header, value in rest[name])

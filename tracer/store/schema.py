@@ -121,13 +121,16 @@ def m002_histories_and_unknowns(db: Database) -> None:
 _LATER_TABLES = (
     # Rows whose text the index does not have yet; `again` if it has an older one.
     "CREATE TABLE unsearched(seq INTEGER PRIMARY KEY, again INTEGER NOT NULL)",
+    # What came of a running response since its row in `open_body` was written.
+    """CREATE TABLE open_piece(
+        seq INTEGER NOT NULL, place INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(seq, place)) WITHOUT ROWID""",
     # Screens ask for conversations that changed, never for interactions.
     "DROP INDEX interaction_rev",
 )
 
 
-def m003_search_later(db: Database) -> None:
-    """The full-text index may be behind; an index that nobody asks goes."""
+def m003_less_to_write(db: Database) -> None:
+    """The full-text index may be behind, running bodies grow by pieces; an index that nobody asks goes."""
     for statement in _LATER_TABLES:
         db.conn.execute(statement)
 
@@ -135,7 +138,7 @@ def m003_search_later(db: Database) -> None:
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m001_first_tables,
     m002_histories_and_unknowns,
-    m003_search_later,
+    m003_less_to_write,
 )
 VERSION = len(MIGRATIONS)
 
