@@ -109,5 +109,6 @@ class IngesterProcess:
         command += ["--tier", target.tier] if target.tier else []
         command += ["--prices", str(target.prices)] if target.prices else []
         command += ["--power-safe"] if target.power_safe else []
-        # A session of its own: Ctrl-C is for the app, and the ingester outlives a proxy that is killed.
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+        # A process group of its own: Ctrl-C is for the app. Not a session: Linux compares the priorities of processes
+        # only within one, so that the ingester would take as much CPU as the proxy.
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=0)

@@ -8,10 +8,12 @@ database or a crash in here cannot touch the traffic.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import logging
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -319,8 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--power-safe", action="store_true", help="delete nothing before the database is on the disk")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="tracer: %(message)s", level=logging.WARNING)
-    # Traffic first: where cores are short, the proxy has them.
-    os.nice(15)
+    _step_back()
     parent = _Parent()
     try:
         with _opened(options, parent) as writer:
@@ -351,6 +352,17 @@ def _opened(options: argparse.Namespace, parent: _Parent) -> Writer:
             complained = True
             if not parent.worth_waiting_for():
                 raise
+
+
+def _step_back() -> None:
+    # Traffic first: where cores are short, the proxy has them.
+    os.nice(15)
+    if hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    # It outlives a proxy that is killed, and the terminal of both.
+    for number in (signal.SIGHUP, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def open_writer(db: Path, *, tier: Literal["free", "paid"] | None, prices: Path | None) -> Writer:
