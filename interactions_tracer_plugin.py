@@ -141,6 +141,7 @@ class _Ledger:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._told:
             _module("verdicts").summarize(terminalreporter, self._told, self._config.getini("interactions_unplayed"))
+            _module("verdicts").keep(self._config, self._told)
         if self._orphans:
             terminalreporter.section("cassettes that no test asks for", sep="-")
             for orphan in self._orphans:

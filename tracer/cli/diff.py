@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer.cassettes.naming import record_of, was_answered
 from tracer.cli import output, rendering
 from tracer.cli.diagnostics import Exit
 from tracer.cli.scope import open_reader, scoped
-from tracer.errors import CassetteError
 
 if TYPE_CHECKING:
     from tracer.diff import Change, Difference, StepPair
@@ -35,12 +34,12 @@ def command(first: str, second: str, as_json: bool, db: str | None, project: str
     Ids and signatures always differ and are not compared. Exits with 1 if A and B don't say the same.
     """
     read = _records(db, project, all_projects)
-    before, after = (_recording(text) or read(text) for text in (first, second))
+    before, after = (record_of(text) or read(text) for text in (first, second))
 
     from tracer.diff import diff
 
     found = diff(before, after)
-    asked = not all(any(exchange["http_status"] for exchange in record["exchanges"]) for record in (before, after))
+    asked = not (was_answered(before) and was_answered(after))
     if as_json:
         output.write_json(asdict(found) | {"same": found.same, "same_request": found.same_request})
     else:
@@ -55,30 +54,6 @@ def _records(db: str | None, project: str | None, all_projects: bool) -> Callabl
             return reader.record(reader.resolve(text, scope))
 
     return read
-
-
-def _recording(text: str) -> dict[str, Any] | None:
-    """The record of a recording in a file, if that is what the text names."""
-    name, mark, number = text.rpartition("#")
-    file = Path(name if mark and number.isdigit() else text)
-    if file.suffix not in (".yaml", ".yml", ".jsonl"):
-        return None
-    if not file.is_file():
-        raise CassetteError(f"there is no file {str(file)!r}: give the path of a cassette, such as chat.yaml#2")
-
-    from tracer.cassettes import files, jsonl
-    from tracer.normalize import normalize
-
-    if file.suffix == ".jsonl":
-        lines = file.read_text(encoding="utf-8").splitlines()
-        exchanges = [jsonl.read_line(json.loads(line), str(file)) for line in lines]
-    else:
-        exchanges = files.load(file)
-    place = int(number) if mark and number.isdigit() else 1
-    if not 1 <= place <= len(exchanges):
-        raise CassetteError(f"{str(file)!r} holds {len(exchanges)} recordings: there is no number {place}")
-    record: dict[str, Any] = json.loads(normalize([exchanges[place - 1]]).to_json())
-    return record
 
 
 def page(found: Difference, *, asked_only: bool = False) -> Iterator[str]:

@@ -69,6 +69,8 @@ class Session:
         self.running = False
         """Whether it has a fixture's calls at the moment."""
         self.misses: list[str] = []
+        self.compared: list[str] = []
+        """The commands that show a missed request beside the nearest recording."""
         self.blocked: list[str] = []
         """Calls to other hosts that `other_hosts="block"` stopped."""
         self.recorded: list[Exchange] = []
@@ -249,7 +251,9 @@ class Session:
             from tracer.serve import missed
 
             compare = missed.command(self._scrubber.call(call), self.cassette, miss.nearest)
-            text = f"{text}\n  compare: {compare}" if compare else text
+            if compare:
+                self.compared.append(compare)
+                text = f"{text}\n  compare: {compare}"
         self.misses.append(text)
         return _refusal(text)
 
