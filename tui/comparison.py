@@ -40,12 +40,12 @@ _SIGNS: dict[str, tuple[str, Style]] = {
 }
 
 
-def compared(found: Difference, width: int) -> list[Shown]:
-    """The whole comparison, at most `width` cells a line."""
-    lines = [*_figures(found, width), Shown([])]
+def compared(found: Difference, width: int, *, asked_only: bool = False) -> list[Shown]:
+    """The whole comparison, at most `width` cells a line; without figures and output if one was never answered."""
+    lines = [] if asked_only else [*_figures(found, width), Shown([])]
     lines += _section("Parameters", bool(found.parameters), (Shown(_change(c, width), True) for c in found.parameters))
     lines += _section("Tools", bool(found.tools), _tools(found, width))
-    for side in ("input", "output"):
+    for side in ("input",) if asked_only else ("input", "output"):
         steps = [step for step in found.steps if step.side == side]
         differ = any(step.kind != "same" for step in steps)
         lines += _section(side.capitalize(), differ, (line for step in steps for line in _step(step, width)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
+from tracer.cassettes.verdicts import Verdict
 from tracer.store.rows import InteractionRow
 from tracer.store.stats import Group
 from tui.data import Counted, Running
@@ -18,6 +20,7 @@ from tui.theme import S, glyph
 WIDE_FROM = 110
 """Width from which the table has a column for the course of the latency, and for tokens per second."""
 DAYS = 14
+CASSETTES = 8
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -27,14 +30,20 @@ class Drawn:
 
     segments: list[Segment]
     row: InteractionRow | None = None
+    miss: tuple[str, str] | None = None
+    """A recording, and the request of a test that missed it."""
 
 
-def page(running: Running, counted: Counted | None, width: int, now_us: int) -> list[Drawn]:
+def page(
+    running: Running, counted: Counted | None, cassettes: Sequence[Verdict], width: int, now_us: int
+) -> list[Drawn]:
     """The whole page; what is not counted yet is said."""
     lines = [_title("Running", f"{len(running.rows)}" if running.rows else "nothing")]
     for row in running.rows[: len(running.tails)]:
         lines += _running(row, running.tails.get(row.key, ""), width, now_us)
     lines.append(Drawn([]))
+    if cassettes:
+        lines += [*_cassettes(cassettes, width, now_us), Drawn([])]
     if counted is None:
         return [*lines, _title("Models and agents", "counting …")]
     number = sum(group.interactions for group in counted.models)
@@ -61,6 +70,20 @@ def _running(row: InteractionRow, tail: str, width: int, now_us: int) -> Iterato
         while cell_len(shown) > width - 8:
             shown = shown[max(1, (cell_len(shown) - width + 8) // 2) :]
         yield Drawn([Segment("     "), Segment(shown + "▏", S.muted)], row)
+
+
+def _cassettes(cassettes: Sequence[Verdict], width: int, now_us: int) -> Iterator[Drawn]:
+    yield _title("Cassettes", "as the tests last used them")
+    for one in cassettes[:CASSETTES]:
+        hits = f"{one.replayed}/{one.replayed + one.missed} hit" if one.replayed + one.missed else "unused"
+        also = [f"{one.recorded} recorded"] if one.recorded else []
+        also += [f"{one.unplayed} unplayed"] if one.unplayed else []
+        told = f"  {age(one.at_us, now_us):>5}  {', '.join([hits, *also])}"
+        missed = f", {one.missed} missed{': d shows why' if one.compare else ''}" if one.missed else ""
+        sign, style = ("✖", S.failed) if one.missed else ("●", S.done)
+        name = cut(clean(Path(one.cassette).name), width - cell_len(told + missed) - 6)
+        segments = [Segment(f"   {sign} ", style), Segment(name, S.plain), Segment(told, S.muted)]
+        yield Drawn([*segments, Segment(missed, S.failed)], miss=one.compare[0] if one.compare else None)
 
 
 type _Column = tuple[str, int, Style]

@@ -186,7 +186,7 @@ class ConversationsScreen(PanesScreen):
         conversations = self.conversations
         conversations.update_rows(rows)
         if message.changes.gone:
-            conversations.remove(message.changes.gone)
+            conversations.drop(message.changes.gone)
         newest = conversations.pages.seqs[0] if conversations.total else -1
         arrived = sorted((row.seq for row in rows if row.seq > newest), reverse=True)
         if arrived and self.where is None:

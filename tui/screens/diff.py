@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -12,9 +13,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from tracer.diff import Difference, diff
+from tracer.errors import TracerError
 from tui.comparison import Shown, compared
 from tui.data import Door, Subject, Whole
 from tui.screens.page import PageScreen
+from tui.screens.shared import SharedScreen
 from tui.text import clean
 from tui.theme import S
 from tui.widgets.bars import Bar, HintBar, PaneTitle
@@ -38,12 +41,18 @@ class DiffView(VirtualList):
     def __init__(self, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self.found: Difference | None = None
+        self.asked_only = False
+        """One of the two was never answered."""
         self.lines: list[Shown] = []
 
     def show(self, found: Difference | None) -> None:
         """Another comparison, or the same at another width."""
         self.found = found
-        self.lines = [] if found is None or self.size.width <= 0 else compared(found, self.size.width)
+        self.lines = (
+            []
+            if found is None or self.size.width <= 0
+            else compared(found, self.size.width, asked_only=self.asked_only)
+        )
         self.set_total(len(self.lines))
 
     def on_resize(self) -> None:
@@ -131,3 +140,76 @@ def short(name: str) -> str:
     """An id by its end: those of one service begin alike."""
     shown = clean(name)
     return shown if len(shown) <= 20 else f"…{shown[-16:]}"
+
+
+class MissScreen(SharedScreen):
+    """A recording of a cassette beside the request of a test that missed it."""
+
+    NAME = "miss"
+    AUTO_FOCUS = "#diff"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_curly_bracket", "difference(1)", "next difference", show=False),
+        Binding("left_curly_bracket", "difference(-1)", "difference before", show=False),
+        Binding("escape", "dismiss", "back", show=False),
+    ]
+
+    def __init__(self, door: Door, recorded: str, asked: str) -> None:
+        super().__init__()
+        self.door = door
+        self.recorded, self.asked = recorded, asked
+
+    def compose(self) -> ComposeResult:
+        """One pane between the bars."""
+        yield Bar(id="header")
+        view = DiffView(id="diff")
+        with Vertical():
+            yield PaneTitle(view)
+            yield view
+        yield SearchBar()
+        yield HintBar(id="hints")
+
+    @property
+    def pane(self) -> DiffView:
+        """The comparison."""
+        return self.query_one(DiffView)
+
+    def about(self) -> Subject | None:
+        """Neither is in the database."""
+        return None
+
+    def on_mount(self) -> None:
+        """Read both files and compare, in a thread."""
+
+        async def work() -> None:
+            try:
+                found, asked_only = await asyncio.to_thread(_compared, self.recorded, self.asked)
+            except (TracerError, OSError, ValueError) as error:
+                self.say(str(error))
+                return
+            self.pane.title, self.pane.asked_only = "recorded → asked", asked_only
+            self.pane.show(found)
+            self.say("")
+
+        self.work(work, "whole")
+
+    def say(self, text: str) -> None:
+        """Bring the bars up to date."""
+        name = Path(self.recorded).name
+        left = [Segment(" ◆ ", S.focus), Segment("missed", S.bright), Segment(f"   {clean(name)}", S.plain)]
+        self.query_one("#header", Bar).say(left)
+        self.query_one("#hints", HintBar).show(self.pane.HINTS, text)
+        self.query(PaneTitle).refresh()
+
+    def action_difference(self, step: int) -> None:
+        """The next difference, or the one before."""
+        if not self.pane.to_difference(step, self.pane.take_count() or 1):
+            self.say("no more differences that way")
+
+
+def _compared(recorded: str, asked: str) -> tuple[Difference, bool]:
+    from tracer.cassettes.naming import record_of, was_answered
+
+    before, after = record_of(recorded), record_of(asked)
+    if before is None or after is None:
+        raise ValueError(f"{recorded!r} and {asked!r} are not both files of recordings")
+    return diff(before, after), not (was_answered(before) and was_answered(after))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -11,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from tracer.cassettes.verdicts import Verdict, of_folder
 from tracer.errors import StoreError
 from tui.data import Counted, Door, Running, Subject
 from tui.screens.shared import SharedScreen
@@ -32,6 +35,7 @@ class StatisticsView(VirtualList):
     HINTS: ClassVar[tuple[Hint, ...]] = (
         ("j k", "lines"),
         ("r w", "raw, waterfall of a running one"),
+        ("d", "why a cassette was missed"),
         ("y", "copy"),
         (":", "commands"),
         ("?", "keys"),
@@ -70,6 +74,7 @@ class LiveScreen(SharedScreen):
         self._now_us = now_us
         self.running: Running | None = None
         self.counted: Counted | None = None
+        self.cassettes: list[Verdict] = []
         self._counts_at = 0.0
         self._said = ""
 
@@ -106,6 +111,7 @@ class LiveScreen(SharedScreen):
         """Read what runs; count too, unless counting took long and was done lately."""
 
         async def work() -> None:
+            self.cassettes = await asyncio.to_thread(of_folder, Path.cwd())
             try:
                 self.running = await self.door.running(self.running)
             except StoreError as error:
@@ -131,7 +137,17 @@ class LiveScreen(SharedScreen):
 
     def _draw(self) -> None:
         if self.running is not None:
-            self.view.show(page(self.running, self.counted, self.size.width, self._now_us()))
+            self.view.show(page(self.running, self.counted, self.cassettes, self.size.width, self._now_us()))
+
+    def action_mark(self) -> None:
+        """Of a cassette with a miss, the recording beside the request; else one of two to compare."""
+        miss = self.view.lines[self.view.cursor].miss if self.view.lines else None
+        if miss is None:
+            super().action_mark()
+            return
+        from tui.screens.diff import MissScreen
+
+        self.app.push_screen(MissScreen(self.door, *miss))
 
     def about(self) -> Subject | None:
         """The running interaction under the cursor."""

@@ -99,7 +99,7 @@ class ConversationList(VirtualList):
         """New conversations on top, newest first; view and cursor stay where they are."""
         self.show(array("q", seqs) + self.pages.seqs, same=True)
 
-    def remove(self, seqs: Collection[int]) -> None:
+    def drop(self, seqs: Collection[int]) -> None:
         """Conversations that are no more; the cursor stays on its own, or goes to the one that takes its place."""
         kept = array("q", (seq for seq in self.pages.seqs if seq not in seqs))
         if len(kept) < self.total:
