@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ import platformdirs
 from tracer.errors import UsageError
 
 DEFAULT_MAX_BODY = 64 * 1024 * 1024
+DEFAULT_MAX_SIZE = "10G"
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,8 @@ class Settings:
     tier: Literal["free", "paid"] | None = None
     prices: Path | None = None
     max_body: int = DEFAULT_MAX_BODY
+    max_size: int | None = None
+    """How large the database may be, in bytes, before the words of its oldest conversations make room."""
     scrub: tuple[str, ...] = ()
     capture: Literal["full", "metadata"] = "full"
     """`metadata` keeps no bodies: who called what, when, with which status and sizes."""
@@ -63,7 +68,7 @@ def load(*, db: str | None = None, folder: Path | None = None, environ: Mapping[
     """The settings of a working folder. Raises UsageError for a config that can't be read or has a wrong value."""
     here = folder or Path.cwd()
     config_file, config = _config(here)
-    known = {"project", "db", "upstream", "tier", "prices", "max_body", "scrub", "capture"}
+    known = {"project", "db", "upstream", "tier", "prices", "max_body", "max_size", "scrub", "capture"}
     wanted_db = db or environ.get("TRACER_DB") or config.get("db")
     if wanted_db and "://" in str(wanted_db):
         raise UsageError(f"the database {wanted_db!r} is a URL, but only SQLite files are supported: give a path")
@@ -84,6 +89,7 @@ def load(*, db: str | None = None, folder: Path | None = None, environ: Mapping[
         tier=cast("Literal['free', 'paid'] | None", tier),
         prices=base / str(config["prices"]) if "prices" in config else None,
         max_body=int(config.get("max_body", DEFAULT_MAX_BODY)),
+        max_size=_max_size(config, config_file),
         scrub=_scrub(config, config_file),
         capture=cast("Literal['full', 'metadata']", capture),
         config_file=config_file,
@@ -103,6 +109,22 @@ def _scrub(config: Mapping[str, Any], config_file: Path | None) -> tuple[str, ..
     if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
         raise UsageError(f"[tool.tracer] scrub is {rules!r} in {config_file}: it must be a list of regular expressions")
     return tuple(rules)
+
+
+def size_in_bytes(text: str) -> int | None:
+    """`500M`, `2G`, `1.5GB` or a plain number as bytes; None for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", text.strip().upper())
+    return int(float(found[1]) * _SIZES[found[2]]) if found else None
+
+
+def _max_size(config: Mapping[str, Any], file: Path | None) -> int | None:
+    wanted = str(config.get("max_size", DEFAULT_MAX_SIZE))
+    if wanted == "none":
+        return None
+    size = size_in_bytes(wanted)
+    if not size:
+        raise UsageError(f"[tool.tracer] max_size is {wanted!r} in {file}: it must be a size, such as '10G', or 'none'")
+    return size
 
 
 def _config(folder: Path) -> tuple[Path | None, dict[str, Any]]:

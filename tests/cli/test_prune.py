@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from tracer.errors import UsageError
+from tracer.settings import load, size_in_bytes
+from tracer.store.pruning import used_bytes
 from tracer.store.reader import Reader
 from tracer.store.writer import Writer
 from tracer.testing import answer, exchange
@@ -109,3 +112,35 @@ def test_it_must_be_said_what_may_go(db: Path, arguments: tuple[str, ...]) -> No
 def test_no_database_is_no_reason_to_make_one(tmp_path: Path) -> None:
     assert tracer(tmp_path / "none.db", "prune", "--max-size", "1G").returncode == 1
     assert not (tmp_path / "none.db").exists()
+
+
+def test_a_database_that_is_too_large_makes_room_when_calls_are_recorded(db: Path) -> None:
+    limit = used_bytes(db) // 2
+    (db.parent / "pyproject.toml").write_text(f'[tool.tracer]\nmax_size = "{limit}"\n')
+    command = [sys.executable, "-m", "tracer", "run", "--db", str(db), "--", "true"]
+    environment = {**os.environ, "TRACER_HOME": str(db.parent), "TRACER_PROJECT": "p"}
+    before = rows(db)
+    done = subprocess.run(command, env=environment, cwd=db.parent, capture_output=True, text=True, check=True)
+    assert "words of its oldest conversations make room" in done.stderr
+    assert "the database reached max_size" in done.stderr
+    assert used_bytes(db) <= limit
+    assert [row.key for row in rows(db)] == [row.key for row in before]
+    with Reader(db) as reader:
+        assert reader.exchanges(before[-1].key)[0].request_body == b""
+        assert NOISE.encode() in reader.exchanges(before[1].key)[0].request_body
+    again = subprocess.run(command, env=environment, cwd=db.parent, capture_output=True, text=True, check=True)
+    assert "make room" not in again.stderr
+    assert "max_size" not in again.stderr
+
+
+@pytest.mark.parametrize(("said", "size"), [("10G", 10 << 30), ("1.5 MB", 3 << 19), ("700", 700), ("big", None)])
+def test_sizes_are_read_as_people_write_them(said: str, size: int | None) -> None:
+    assert size_in_bytes(said) == size
+
+
+def test_a_limit_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.tracer]\nmax_size = "big"\n')
+    with pytest.raises(UsageError, match="max_size is 'big'"):
+        load(folder=tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.tracer]\nmax_size = "none"\n')
+    assert load(folder=tmp_path).max_size is None

@@ -28,6 +28,8 @@ class Destination:
     journal: Path
     tier: str | None = None
     prices: Path | None = None
+    max_size: int | None = None
+    """How large the database may get, in bytes."""
     power_safe: bool = False
     """Whether what crossed is to survive a power cut, but for its last 100 ms."""
 
@@ -108,6 +110,7 @@ class IngesterProcess:
         command += ["--journal", str(target.journal), "--own", self._own]
         command += ["--tier", target.tier] if target.tier else []
         command += ["--prices", str(target.prices)] if target.prices else []
+        command += ["--max-size", str(target.max_size)] if target.max_size else []
         command += ["--power-safe"] if target.power_safe else []
         # A process group of its own: Ctrl-C is for the app. Not a session: Linux compares the priorities of processes
         # only within one, so that the ingester would take as much CPU as the proxy.

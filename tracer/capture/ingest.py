@@ -25,6 +25,7 @@ from tracer.capture import patience
 from tracer.capture.child import CANNOT_WORK
 from tracer.capture.entries import RunEnded, RunStarted
 from tracer.capture.lag import Mark
+from tracer.capture.limit import SizeLimit
 from tracer.capture.segments import SegmentSet, owner, set_names
 from tracer.capture.syncing import sync_file
 from tracer.capture.tail import SetTail
@@ -257,7 +258,7 @@ def _left_behind(ingester: Ingester, folder: Path, own: str) -> Iterator[None]:
         yield
 
 
-def _serve(ingester: Ingester, folder: Path, own: str, parent: _Parent) -> None:
+def _serve(ingester: Ingester, folder: Path, own: str, parent: _Parent, limit: SizeLimit) -> None:
     tail = SetTail(folder, own)
     backlog = _left_behind(ingester, folder, own)
     mark = Mark(folder, own)
@@ -268,6 +269,7 @@ def _serve(ingester: Ingester, folder: Path, own: str, parent: _Parent) -> None:
         busy = next(backlog, ...) is None or busy
         if not busy or time.monotonic() - began < _LIGHT_SECONDS:
             ingester.tidy()
+            limit.keep()
         if parent.ended_within(0 if busy else _POLL_SECONDS):
             break
     owned = _take_over_patiently(folder, own)
@@ -318,6 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--own", required=True, help="the segment set of the process that started this one")
     parser.add_argument("--tier", choices=["free", "paid"], help="how long the service keeps interactions")
     parser.add_argument("--prices", type=Path, help="a file of prices")
+    parser.add_argument("--max-size", type=int, help="how large the database may get, in bytes")
     parser.add_argument("--power-safe", action="store_true", help="delete nothing before the database is on the disk")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="tracer: %(message)s", level=logging.WARNING)
@@ -327,9 +330,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _opened(options, parent) as writer:
             log = options.db.with_name(f"{options.db.name}-wal")
             sync = (log, options.db) if options.power_safe else ()
-            _serve(
-                Ingester(writer, try_again=parent.worth_waiting_for, sync=sync), options.journal, options.own, parent
-            )
+            ingester = Ingester(writer, try_again=parent.worth_waiting_for, sync=sync)
+            _serve(ingester, options.journal, options.own, parent, SizeLimit(options.db, options.max_size))
     except StoreError as error:
         _log.error("%s", error)
         return CANNOT_WORK if isinstance(error, UnusableStoreError) else 1

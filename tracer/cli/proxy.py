@@ -13,7 +13,7 @@ import click
 
 from tracer.cli import output
 from tracer.cli.diagnostics import Exit, say
-from tracer.cli.recording import load_settings, parse_tags, report, require_mitmproxy
+from tracer.cli.recording import announce_limit, load_settings, parse_tags, report, require_mitmproxy
 from tracer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def command(
         raise UsageError("the token must be 8 or more letters, digits, '-' and '_'")
     known_tags = parse_tags(tags)
     settings = dataclasses.replace(load_settings(db, project), power_safe=durability == "power")
+    announce_limit(settings)
     from tracer.proxy.service import Listen
     from tracer.proxy.upstream import routing
 

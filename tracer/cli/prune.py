@@ -11,9 +11,9 @@ from tracer.cli import output
 from tracer.cli.diagnostics import Exit, say
 from tracer.cli.recording import load_settings
 from tracer.errors import UsageError
+from tracer.settings import size_in_bytes
 
 _AGES = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 @click.command
@@ -28,14 +28,19 @@ def command(older_than: str | None, max_size: str | None, bodies_only: bool, as_
     Conversations go as a whole, oldest first; running ones stay. The file is written anew, so that the space really
     comes back: that takes as much free space as what is left. Proxies may go on recording meanwhile.
 
+    Without this verb a database stays below [tool.tracer] max_size (10G unless set; "none" for no limit): when it is
+    reached while calls are recorded, the words of the oldest conversations make room.
+
     \b
     tracer prune --older-than 30d
     tracer prune --max-size 2G --bodies-only
     """
     if older_than is None and max_size is None:
         raise UsageError("say what may go: --older-than AGE or --max-size SIZE")
-    seconds = None if older_than is None else _number("--older-than", older_than, _AGES, "30d")
-    limit = None if max_size is None else _number("--max-size", max_size, _SIZES, "500M")
+    seconds = None if older_than is None else _age(older_than)
+    limit = None if max_size is None else size_in_bytes(max_size)
+    if max_size is not None and limit is None:
+        raise UsageError(f"--max-size is {max_size!r}, but it must be a number and a unit, such as 500M")
     settings = load_settings(db, None)
     from tracer.store.pruning import prune
     from tracer.store.schema import open_for_reading
@@ -54,8 +59,8 @@ def command(older_than: str | None, max_size: str | None, bodies_only: bool, as_
     return Exit.DONE
 
 
-def _number(option: str, text: str, units: dict[str, int], example: str) -> int:
-    found = re.fullmatch(rf"(\d+(?:\.\d+)?)([{''.join(units)}]{'?' if '' in units else ''})B?", text)
+def _age(text: str) -> int:
+    found = re.fullmatch(rf"(\d+(?:\.\d+)?)([{''.join(_AGES)}])", text)
     if found is None:
-        raise UsageError(f"{option} is {text!r}, but it must be a number and a unit, such as {example}")
-    return int(float(found[1]) * units[found[2]])
+        raise UsageError(f"--older-than is {text!r}, but it must be a number and a unit, such as 30d")
+    return int(float(found[1]) * _AGES[found[2]])

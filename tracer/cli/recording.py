@@ -24,6 +24,18 @@ def load_settings(db: str | None, project: str | None) -> Settings:
     return dataclasses.replace(loaded, project=project) if project else loaded
 
 
+def announce_limit(settings: Settings) -> None:
+    """Says so if the database is larger than it may be: recording then makes room in it."""
+    from tracer.store.pruning import used_bytes
+
+    if settings.max_size is None or (used := used_bytes(settings.db)) <= settings.max_size:
+        return
+    say(
+        f"tracer: the database has {used / (1 << 30):.3g} GB, max_size is {settings.max_size / (1 << 30):.3g} GB: the "
+        "words of its oldest conversations make room ([tool.tracer] max_size; `tracer prune`)"
+    )
+
+
 def parse_tags(texts: Sequence[str]) -> dict[str, str]:
     """`k=v` texts as a dictionary. Raises UsageError for a text without a name or `=`."""
     tags: dict[str, str] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracer.cli.diagnostics import say
-from tracer.cli.recording import load_settings, parse_tags, report, require_mitmproxy
+from tracer.cli.recording import announce_limit, load_settings, parse_tags, report, require_mitmproxy
 from tracer.errors import TracerError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def command(
     require_mitmproxy("run")
     known_tags = parse_tags(tags)
     settings = dataclasses.replace(load_settings(db, project), power_safe=durability == "power")
+    announce_limit(settings)
     from tracer.proxy.launch import why_not
     from tracer.proxy.upstream import routing
 

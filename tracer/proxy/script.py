@@ -31,7 +31,13 @@ class ScriptAddon(RecordingAddon):
         """Raises TracerError if the database or the journal can't be had."""
         settings = settings_.load()
         open_for_writing(settings.db).close()
-        destination = Destination(db=settings.db, journal=settings.journal, tier=settings.tier, prices=settings.prices)
+        destination = Destination(
+            db=settings.db,
+            journal=settings.journal,
+            tier=settings.tier,
+            prices=settings.prices,
+            max_size=settings.max_size,
+        )
         key = load_account_key(settings.account_key)
         self._capture = CaptureSession(
             destination,

@@ -55,6 +55,7 @@ class RecordingProxy:
             journal=settings.journal,
             tier=settings.tier,
             prices=settings.prices,
+            max_size=settings.max_size,
             power_safe=settings.power_safe,
         )
         self._capture = CaptureSession(

@@ -5,6 +5,7 @@ Conversations go as a whole, so that no tree loses its root; one that is running
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 from tracer.errors import StoreError
 from tracer.store.bodies import Codec
-from tracer.store.schema import open_for_writing, transaction
+from tracer.store.schema import open_for_reading, open_for_writing, transaction
 
 NOTE = "bodies were pruned"
 _BATCH = 200
@@ -57,6 +58,36 @@ def prune(path: Path, *, before_us: int | None, max_bytes: int | None, bodies_on
     )
 
 
+def used_bytes(path: Path) -> int:
+    """How much of a database is in use; 0 for one that is not there or can't be read."""
+    try:
+        with contextlib.closing(open_for_reading(path, old=True)) as connection:
+            return _used(connection)
+    except (StoreError, sqlite3.Error):
+        return 0
+
+
+def make_room(path: Path, max_bytes: int) -> Pruned:
+    """Bring what is in use a tenth below a limit, if it is above: words of the oldest go, then whole conversations.
+
+    The file does not shrink: what is recorded next goes where they were. Raises StoreError.
+    """
+    size_before = used_bytes(path)
+    conversations = exchanges = 0
+    if size_before > max_bytes:
+        with contextlib.closing(open_for_writing(path)) as connection:
+            try:
+                for bodies_only in (True, False):
+                    done = _Pruning(connection, bodies_only)
+                    done.large(max_bytes - max_bytes // 10)
+                    conversations += done.conversations
+                    exchanges += done.exchanges
+            except sqlite3.Error as error:
+                raise StoreError(f"the database {str(path)!r} could not be pruned: {error}") from error
+    size_after = used_bytes(path) if exchanges else size_before
+    return Pruned(conversations=conversations, exchanges=exchanges, size_before=size_before, size_after=size_after)
+
+
 class _Pruning:
     def __init__(self, connection: sqlite3.Connection, bodies_only: bool) -> None:
         self._connection = connection
@@ -75,18 +106,21 @@ class _Pruning:
 
     def large(self, max_bytes: int | None) -> None:
         """The oldest, as long as what is in use is more than allowed."""
-        while max_bytes is not None and self._used() > max_bytes:
-            if not self._some("last_at_us < ?", 1 << 62):
+        while max_bytes is not None and (used := _used(self._connection)) > max_bytes:
+            (count,) = self._connection.execute("SELECT count(*) FROM conversation").fetchone()
+            # Half of what seems to be needed, again and again, so that no more goes than must.
+            needed = int(count * (1 - max_bytes / used) / 2)
+            if not self._some("last_at_us < ?", 1 << 62, max(1, min(needed, _BATCH))):
                 self._others("started_at_us < ?", 1 << 62)
                 return
 
-    def _some(self, where: str, value: int) -> bool:
+    def _some(self, where: str, value: int, most: int = _BATCH) -> bool:
         """One batch of conversations, the oldest first; whether there was any."""
         whole = f" AND EXISTS ({_STILL_WHOLE})" if self._bodies_only else ""
         rows = self._connection.execute(
             f"SELECT seq, project, root_key FROM conversation WHERE running = 0 AND {where}{whole}"
             " ORDER BY last_at_us LIMIT ?",
-            (value, _BATCH),
+            (value, most),
         ).fetchall()
         if not rows:
             return False
@@ -165,10 +199,6 @@ class _Pruning:
             (seq,),
         )
 
-    def _used(self) -> int:
-        values = [self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PAGES]
-        return int((values[0] - values[1]) * values[2])
-
 
 _STILL_WHOLE = (
     "SELECT 1 FROM interaction JOIN exchange ON exchange.project = interaction.project AND record = interaction.key"
@@ -176,6 +206,11 @@ _STILL_WHOLE = (
     " AND (request_hash NOTNULL OR response_hash NOTNULL)"
 )
 _PAGES = ("page_count", "freelist_count", "page_size")
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PAGES]
+    return int((values[0] - values[1]) * values[2])
 
 
 def _size(path: Path) -> int:
