@@ -40,7 +40,7 @@ async def misbehave(name: str, reader: asyncio.StreamReader, writer: asyncio.Str
         case "is binary in an event stream":
             writer.write(HEAD + b"Content-Length: 256\r\n\r\n" + bytes(range(256)))
         case "a bomb":
-            packed = gzip.compress(b"0" * (32 << 20), 9)
+            packed = gzip.compress(b"0" * (32 << 20), 9, mtime=0)
             writer.write(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed))
             writer.write(packed)
         case _:

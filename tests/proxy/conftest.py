@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
+from loopback_tls import certified
 
 from tracer.proxy.access import Access
 from tracer.proxy.addon import RecordingAddon
@@ -206,20 +204,7 @@ def wire() -> Any:
     return Wire
 
 
-@pytest.fixture
-def certified(tmp_path: Path) -> Any:
-    """A TLS server for 127.0.0.1 with an authority of its own, from mitmproxy's own tools."""
-    from mitmproxy.certs import CertStore
-
-    store = CertStore.from_store(tmp_path / "upstream", "stranger", 2048)
-    entry = store.get_cert("127.0.0.1", [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
-    chain.write_bytes(entry.cert.to_pem())
-    from cryptography.hazmat.primitives import serialization as form
-
-    key.write_bytes(
-        entry.privatekey.private_bytes(form.Encoding.PEM, form.PrivateFormat.TraditionalOpenSSL, form.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, key)
-    return context, tmp_path / "upstream" / "stranger-ca-cert.pem"
+@pytest.fixture(name="certified")
+def _certified(tmp_path: Path) -> Any:
+    """A TLS server for 127.0.0.1 with an authority of its own."""
+    return certified(tmp_path)
