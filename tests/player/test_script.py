@@ -471,7 +471,7 @@ def test_pace_and_pieces() -> None:
 
 
 def test_a_stream_breaks_as_told() -> None:
-    for how, cut in (("cut", True), ("error", False), ("refusal", False)):
+    for how, cut in (("cut", True), ("error", False), ("refusal", False), ("pause", False)):
         service = Service(f"rules:\n- then: {{steps: [a b c d], breaks: {how}}}\n")
         reply = service.call("POST", "/v1/interactions", {"model": "m", "input": "x", "stream": True})
         assert reply.cut is cut

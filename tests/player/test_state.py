@@ -455,3 +455,22 @@ def test_files_are_uploaded_got_and_deleted() -> None:
     assert ok(service.call("GET", "/gw/v1/files"))["files"] == [file]
     assert ok(service.call("DELETE", f"/gw/v1/{file['name']}")) == {}
     assert error(service.call("GET", f"/gw/v1/{file['name']}")) == (404, "not_found")
+
+
+def test_job_goes_on_when_its_stream_ends_early() -> None:
+    service = Service()
+    job = {"agent": "a", "input": "Research. Please end the stream early.", "background": True, "stream": True}
+    reply = service.call("POST", "/v1/interactions", job)
+    first = [json.loads(event.data) for event in SseParser().feed(reply.body)]
+    assert not reply.cut
+    assert first[-1]["event_type"] != "interaction.completed"
+    interaction_id, later = first[0]["interaction"]["id"], NOW + 3_600_000_000
+    assert service.get(interaction_id, now_us=later)["status"] == "in_progress"
+    resumed = service.call(
+        "GET", f"/v1/interactions/{interaction_id}", None, f"stream=true&last_event_id={first[-1]['event_id']}", later
+    )
+    rest = events(resumed)
+    whole = events(service.call("GET", f"/v1/interactions/{interaction_id}", None, "stream=true", later))
+    assert [*first, *rest] == whole
+    assert rest[-1]["interaction"]["status"] == "completed"
+    assert service.get(interaction_id, now_us=later + 60_000_000)["status"] == "completed"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tracer.events import JsonObject
+from tracer.player.stream import Break
 
 _FACT = re.compile(
     r"\bmy ((?:favou?rite )?[a-z]+(?: number)?) (?:is|was) ([^.,;!?\n]{1,80}?)(?=\s+and\b|[.,;!?\n]|\s*$)",
@@ -36,8 +37,9 @@ _CAPITALISED = re.compile(rf"(?<!^)(?<![.!?]\s)\b({_NAME})")
 _QUOTED = 300
 _TROUBLE = re.compile(
     r"please (?:fail with (?P<status>[45]\d\d)(?P<times> once| twice)?|(?P<job>fail the job)|(?P<cut>break the stream)"
-    r"|(?P<error>send an error in the stream)|(?P<refusal>refuse)|(?P<early>stop early)|(?P<more>need a continuation)"
-    r"|(?P<budget>exceed the budget)|(?P<queue>wait in the queue)|take (?P<polls>\d{1,6}) polls)",
+    r"|(?P<error>send an error in the stream)|(?P<pause>end the stream early)|(?P<refusal>refuse)"
+    r"|(?P<early>stop early)|(?P<more>need a continuation)|(?P<budget>exceed the budget)"
+    r"|(?P<queue>wait in the queue)|take (?P<polls>\d{1,6}) polls)",
     re.IGNORECASE,
 )
 
@@ -49,7 +51,7 @@ class Trouble:
     status: int | None = None
     times: int | None = None
     job: bool = False
-    breaks: Literal["cut", "error", "refusal"] | None = None
+    breaks: Break | None = None
     early: bool = False
     continuation: bool = False
     budget: bool = False
@@ -62,6 +64,7 @@ MAGIC_WORDS: dict[str, str] = {
     "please fail the job": "status `failed` with errors; in the background after its polls",
     "please break the stream": "the connection breaks half way",
     "please send an error in the stream": "an `error` event half way",
+    "please end the stream early": "a stream ends well half way and the background job goes on: resume it",
     "please refuse": "refused by the content filter: HTTP 400, in a stream a bare error line",
     "please stop early": "status `incomplete`",
     "please need a continuation": "status `requires_continuation` with a token that the SDK answers by itself",
@@ -89,12 +92,9 @@ def trouble_in(prompt: str) -> Trouble:
     return trouble
 
 
-def _breaks(found: re.Match[str]) -> Literal["cut", "error", "refusal"] | None:
-    if found["cut"]:
-        return "cut"
-    if found["error"]:
-        return "error"
-    return "refusal" if found["refusal"] else None
+def _breaks(found: re.Match[str]) -> Break | None:
+    ways: tuple[Break, ...] = ("cut", "error", "refusal", "pause")
+    return next((way for way in ways if found[way]), None)
 
 
 def without_magic(prompt: str) -> str:

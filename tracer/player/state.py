@@ -197,15 +197,17 @@ class Engine:
             ended["errors"] = list(held.answer.errors)
         numbered = payloads(stream_events(opened, steps, ended, held.answer.piece), dialect)
         pace = held.answer.pace or self._pace
+        pauses = False
         if last_event_id is None:
-            reply = sse_reply(numbered, pace, dialect, None if held.streamed else held.answer.breaks)
-            held.streamed = True
+            breaks = None if held.streamed else held.answer.breaks
+            reply = sse_reply(numbered, pace, dialect, breaks)
+            pauses, held.streamed = breaks == "pause", True
         else:
             rest = after(numbered, last_event_id)
             if rest is None:
                 return error_reply(400, "invalid_request", f"No event '{last_event_id}' in this interaction.")
             reply = sse_reply(rest, pace, dialect)
-        if held.running and held.ready_at_us is None:
+        if held.running and held.ready_at_us is None and not pauses:
             held.ready_at_us = now_us + sum(chunk.delay_us for chunk in reply.chunks)
         return reply
 

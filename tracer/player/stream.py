@@ -29,6 +29,11 @@ _ARGUMENT_FRAGMENT = 12
 _PIECES = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+")
 
 
+type Break = Literal["cut", "error", "refusal", "pause"]
+"""How a stream goes wrong half way: the connection is cut, an `error` event comes, a refusal as a bare line; or it ends
+well before the interaction does, which goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How long the service takes, in microseconds: until the first byte, and between the events of a stream."""
@@ -120,7 +125,7 @@ def sse_reply(
     numbered: Sequence[JsonObject],
     pace: Pace,
     dialect: Dialect,
-    breaks: Literal["cut", "error", "refusal"] | None = None,
+    breaks: Break | None = None,
 ) -> Reply:
     """The events as a stream, one chunk each; `breaks` lets it go wrong on the way."""
     whole = [sse.encode(compact(payload), payload.get("event_type")) for payload in numbered]

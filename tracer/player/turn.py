@@ -7,12 +7,12 @@ speak the current API's words (WIRE.md section 7).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 from tracer.events import JsonObject
 from tracer.player.failures import Failure
 from tracer.player.ids import Mint
-from tracer.player.stream import Pace
+from tracer.player.stream import Break, Pace
 from tracer.wire.exchange import Headers
 
 _GIVEN = ("user_input", "function_result")
@@ -79,8 +79,8 @@ class Answer:
     """Instead of the engine's."""
     piece: int | None = None
     """How many characters of a text are streamed at once; None for whole words."""
-    breaks: Literal["cut", "error", "refusal"] | None = None
-    """How a stream of it goes wrong half way: connection cut, error event, or a refusal as a bare line."""
+    breaks: Break | None = None
+    """How a stream of it goes wrong half way."""
 
 
 class Source(Protocol):

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from tracer.events import JsonObject
 from tracer.player.script.steps import Step
 from tracer.player.script.words import Json, JsonFields, Numbers, Strings, Words, mistake, shown
+from tracer.player.stream import Break
 
 _USAGE = {
     "input": "total_input_tokens",
@@ -84,7 +85,7 @@ class Then(Words):
     delay_ms: int | None = Field(default=None, ge=0, le=3_600_000)
     chunk_ms: int | None = Field(default=None, ge=0, le=3_600_000)
     chunk_chars: int | None = Field(default=None, ge=1)
-    breaks: Literal["cut", "error", "refusal"] | None = None
+    breaks: Break | None = None
     queued: int = Field(default=0, ge=0)
     polls: int | None = Field(default=None, ge=1)
     seconds: float | None = Field(default=None, ge=0)
