@@ -19,7 +19,7 @@ _OVER = frozenset({"error", "truncated", "interrupted"})
 def rfc3339(at_us: int) -> str:
     """A moment in Unix microseconds as the record prints it; outside the years 1970 to 9999 the nearest one within."""
     moment = _EPOCH + timedelta(microseconds=min(max(at_us, 0), _LAST_US))
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def milliseconds(us: int | None) -> float | None:

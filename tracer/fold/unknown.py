@@ -58,35 +58,37 @@ def in_event(kind: Kind, payload: JsonObject) -> tuple[set[str], JsonObject | No
 
 
 def _look(value: Json, shape: Shape, path: str, found: set[str]) -> None:
-    match shape:
-        case Either(plain, other):
-            shape = other if isinstance(value, dict | list) else plain
-            if shape is not FREE:
-                _look(value, shape, path, found)
-        case Each(item):
-            if isinstance(value, list):
-                for one in value:
-                    _look(one, item, f"{path}[]", found)
-            else:
-                _look(value, item, path, found)
-        case Typed() if isinstance(value, dict):
-            _look_by_type(value, shape, path, found)
-        case Fields(fields) if isinstance(value, dict):
-            _look_at_fields(value, fields, path, found)
-        case Word(known) if isinstance(value, str):
-            if value.lower() not in known:
-                found.add(f"{path}={value[:_LONGEST_WORD]}")
-        case _ if value is not None and shape is not FREE and (shape is not PLAIN or isinstance(value, dict | list)):
-            found.add(f"{path}:{_kind(value)}")
+    if isinstance(shape, Either):
+        shape = shape.other if isinstance(value, dict | list) else shape.plain
+        if shape is not FREE:
+            _look(value, shape, path, found)
+    elif isinstance(shape, Each):
+        if isinstance(value, list):
+            for one in value:
+                _look(one, shape.item, f"{path}[]", found)
+        else:
+            _look(value, shape.item, path, found)
+    elif isinstance(shape, Fields) and isinstance(value, dict):
+        _look_at_fields(value, shape.fields, path, found)
+    elif isinstance(shape, Typed) and isinstance(value, dict):
+        _look_by_type(value, shape, path, found)
+    elif isinstance(shape, Word) and isinstance(value, str):
+        if value.lower() not in shape.known:
+            found.add(f"{path}={value[:_LONGEST_WORD]}")
+    elif value is not None and shape is not FREE and (shape is not PLAIN or isinstance(value, dict | list)):
+        found.add(f"{path}:{_kind(value)}")
 
 
 def _look_at_fields(value: JsonObject, fields: Mapping[str, Shape], path: str, found: set[str]) -> None:
     for name, held in value.items():
+        shape = fields.get(name)
+        if shape is FREE or (shape is PLAIN and not isinstance(held, dict | list)):
+            continue
         inner = f"{path}.{name}" if path else name
-        if name in fields:
-            _look(held, fields[name], inner, found)
-        else:
+        if shape is None:
             found.add(inner)
+        else:
+            _look(held, shape, inner, found)
 
 
 def _look_by_type(value: JsonObject, shape: Typed, path: str, found: set[str]) -> None:

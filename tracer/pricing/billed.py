@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,12 +38,11 @@ def billed(usage: Usage) -> Billed:
 
 def _named(usage: Usage, parts: tuple[str, ...], total: int) -> dict[str, int]:
     # The lists need not add up to their total, but one that exceeds it can't be trusted.
-    counts: Counter[str] = Counter()
-    for part in parts:
-        counts.update(usage.by_modality.get(part, {}))
-    if counts.total() > total:
+    told = [counts for part in parts if (counts := usage.by_modality.get(part))]
+    if not told or sum(sum(counts.values()) for counts in told) > total:
         return {}
-    return {name: counts[name] for name in MODALITIES if counts[name]}
+    named = {name: sum(counts.get(name, 0) for counts in told) for name in MODALITIES}
+    return {name: count for name, count in named.items() if count}
 
 
 def _cached_by(input_by: Mapping[str, int], told: Mapping[str, int], cached: int, whole: int) -> dict[str, int]:
