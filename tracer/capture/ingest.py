@@ -8,7 +8,6 @@ database or a crash in here cannot touch the traffic.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import functools
 import logging
 import os
@@ -357,11 +356,9 @@ def _opened(options: argparse.Namespace, parent: _Parent) -> Writer:
 
 
 def _step_back() -> None:
-    # Traffic first: where cores are short, the proxy has them.
-    os.nice(15)
-    if hasattr(os, "SCHED_IDLE"):
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    # Traffic first: where cores are short, the proxy has them. Not at all costs: whoever uses all cores for other
+    # things wants to see the records too.
+    os.nice(10)
     # It outlives a proxy that is killed, and the terminal of both.
     for number in (signal.SIGHUP, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)
