@@ -132,6 +132,30 @@ def server_tools():
     return {"search": [part.type for part in parts(searched)], "code": text(ran)}
 
 
+def computer_use():
+    screen = [{"type": "image", "data": base64.b64encode(b"12345").decode(), "mime_type": "image/png"}]
+    tools, actions = [{"type": "computer_use", "environment": "browser"}], []
+    turn = interactions.create(model="gemini-3.5-flash", input="Search for 'tiles'", tools=tools)
+    while turn.status == "requires_action":
+        (call,) = [part for part in parts(turn) if part.type == "function_call"]
+        actions.append([call.name, sorted(call.arguments)])
+        result = {"type": "function_result", "call_id": call.id, "name": call.name, "result": screen}
+        link = {"previous_interaction_id": turn.id}
+        turn = interactions.create(model="gemini-3.5-flash", input=[result], tools=tools, **link)
+    return {"actions": actions, "status": turn.status}
+
+
+def tool_search():
+    tools = [{"type": "tool_search"}, {**WEATHER, "defer_loading": True}]
+    asked = {"model": "gemini-3.5-flash", "input": "Weather in Paris?", "tools": tools}
+    whole = interactions.create(**asked)
+    events = list(interactions.create(**asked, stream=True))
+    streamed = [event.step.type for event in events if event.event_type == "step.start"]
+    search, found, call = parts(whole)[1:]
+    functions = [search.arguments.function_names, [function.name for function in found.result], [call.name]]
+    return {"steps": [part.type for part in parts(whole)], "streamed": streamed, "functions": functions}
+
+
 def failure(call):
     try:
         return f"no error: {call()!r}"
@@ -191,5 +215,6 @@ def asynchronous():
 
 
 WAYS = [plain, chain, stream, tools, background, cancel_and_delete, include_input, structured, media, server_tools]
-WAYS += [errors, files, asynchronous] if LEGACY else [errors, files, asynchronous, continuation]
+WAYS += [computer_use, errors, files, asynchronous] + ([] if LEGACY else [continuation])
+WAYS += [tool_search] if genai.__version__.startswith("3.") else []
 json.dump({way.__name__: way() for way in WAYS}, sys.stdout)

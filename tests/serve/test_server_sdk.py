@@ -75,6 +75,21 @@ def test_tool_loop(told: dict[str, Any]) -> None:
     assert "temp is 20" in told["tools"]["text"]
 
 
+def test_the_computer_is_used_one_action_a_turn(told: dict[str, Any]) -> None:
+    actions = [["navigate", ["intent", "url"]], ["click", ["intent", "x", "y"]]]
+    typed = ["type", ["intent", "press_enter", "text"]]
+    assert told["computer_use"] == {"actions": [*actions, typed], "status": "completed"}
+
+
+def test_deferred_functions_are_found(told: dict[str, Any], version: str) -> None:
+    assert ("tool_search" in told) == version.startswith("3.")  # when the tool came
+    if "tool_search" in told:
+        found = told["tool_search"]
+        kinds = ["thought", "tool_search_call", "tool_search_result", "function_call"]
+        assert found["steps"] == found["streamed"] == kinds
+        assert found["functions"] == [["get_weather"]] * 3
+
+
 def test_background_jobs(told: dict[str, Any]) -> None:
     job = told["background"]
     assert job["statuses"] == ["in_progress", "in_progress", "in_progress", "completed"]
