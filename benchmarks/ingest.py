@@ -36,23 +36,8 @@ from tracer.wire.keys import content_key
 
 _BATCH = 50
 _SECOND = 1_000_000
-_WORDS = [
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "a",
-    "lazy",
-    "dog",
-    "while",
-    "weather",
-    "in",
-    "oslo",
-    "stays",
-]
-_WORDS += ["cold", "and", "clear"]
+_WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "weather", "in", "oslo"]
+_WORDS += ["stays", "cold", "and", "clear"]
 
 type Statement = tuple[bool, str, Any]
 
