@@ -7,7 +7,7 @@ import dataclasses
 import ipaddress
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -102,13 +102,15 @@ async def _serve(settings: Settings, where: Routing, listen: Listen, tags: dict[
         try:
             url = await proxy.start()
             if as_json:
-                ready = {
+                ready: dict[str, Any] = {
                     "event": "ready",
                     "url": url,
                     "forward_url": proxy.forward_url,
                     "upstream": where.gemini.url,
                     "pid": os.getpid(),
                 }
+                if proxy.forward_url:
+                    ready["forward_variables"] = proxy.forward_variables()
                 output.write_json({**ready, "run": proxy.run, "project": settings.project, "db": str(settings.db)})
             else:
                 say(f"tracer: recording {url} -> {where.gemini.url} as project {settings.project!r} in {settings.db}")
