@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import types
 from typing import Any
 
 import pytest
@@ -183,26 +182,35 @@ def test_the_variable_turns_parts_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not tuning.is_known("connections")
 
 
-def test_a_loop_that_does_not_go_with_this_python_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """uvloop hands `eager_start` to the task factory, which Python before 3.13.3 does not take."""
-    loops: list[str] = []
-    module = types.ModuleType("uvloop")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_proxy_runs_on_uvloop_unless_told_otherwise(
+    stage: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    monkeypatch.setattr(asyncio, "eager_task_factory", asyncio.eager_task_factory)
+    if not wanted:
+        monkeypatch.setenv(tuning.SWITCH, "dispatch,connections")
 
-    def new_event_loop() -> asyncio.AbstractEventLoop:
-        loops.append("uvloop")
-        return asyncio.new_event_loop()
+    async def upstream(peer: Any) -> None:
+        await peer.message()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for event in EVENTS:
+            await peer.send(wire.chunked(event))
+        await peer.send(wire.chunked(b""))
 
-    vars(module)["new_event_loop"] = new_event_loop
-    monkeypatch.setitem(sys.modules, "uvloop", module)
+    async def program() -> str:
+        async with stage(upstream) as subject:
+            _, got = await subject.ask(wire.post(b'{"model":"m","input":"Hi","stream":true}'))
+            exchange = await asyncio.wait_for(subject.recordings.closed.get(), PATIENCE)
+        assert got.body == exchange.response_body == b"".join(EVENTS)
+        return type(asyncio.get_running_loop()).__module__.partition(".")[0]
 
-    async def program() -> int:
-        return 7
+    assert tuning.run(program()) == ("uvloop" if wanted else "asyncio")
 
-    def old(loop: Any, coro: Any, *, name: Any = None, context: Any = None) -> Any: ...
-    def new(loop: Any, coro: Any, **keywords: Any) -> Any: ...
 
-    for wanted, factory, used in (("uvloop", old, []), ("off", new, []), ("dispatch,uvloop", new, ["uvloop"])):
-        monkeypatch.setenv(tuning.SWITCH, wanted)
-        monkeypatch.setattr(asyncio, "eager_task_factory", factory)
-        assert tuning.run(program()) == 7
-        assert loops == used
+def test_without_uvloop_the_loop_is_pythons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+
+    async def program() -> str:
+        return type(asyncio.get_running_loop()).__module__.partition(".")[0]
+
+    assert tuning.run(program()) == "asyncio"

@@ -19,18 +19,27 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionIO
 from mitmproxy.utils import asyncio_utils
 
+from tracer.proxy.turnstile import Turnstile
+
 
 class QuickConnectionHandler(ProxyConnectionHandler):
     """Does what the stock handler does in its order; needs a `CachedAddonManager`."""
 
+    turnstile: Turnstile
     take_lane: Any = None
-    """Leads a body that streams past the layers if it can (`tracer.proxy.lane.take`); says whether to ask again."""
+    """`tracer.proxy.lane.take`, where bodies may go past the layers."""
     _streaming: http.HTTPFlow | None = None
     # Whose response streams through the layers now.
 
+    async def handle_client(self) -> None:
+        """Stock, in its turn."""
+        await self.turnstile.passage()
+        await super().handle_client()
+
     async def server_event(self, event: events.Event) -> None:
-        """Hand an event to the layers, and what they answer to the world; nothing in here waits."""
+        """Hand an event to the layers, and what they answer to the world; once it is its turn, nothing waits."""
         # Replaces the stock method, whose code is compared before this class is used (tracer.proxy.tuning).
+        await self.turnstile.passage()
         async with self._server_event_lock:
             watchdog: Any = self.timeout_watchdog
             watchdog.register_activity()
@@ -44,9 +53,7 @@ class QuickConnectionHandler(ProxyConnectionHandler):
                     self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
             self._send(sending)
             if self._streaming is not None and isinstance(event, events.DataReceived):
-                left = functools.partial(self._left_lane, self._streaming)
-                if not self.take_lane(self, self._streaming, left):
-                    self._streaming = None
+                self._try_lane(self._streaming)
 
     def _obey(
         self, command: commands.Command, pending: deque[events.Event], sending: dict[Connection, list[bytes]]
@@ -109,7 +116,15 @@ class QuickConnectionHandler(ProxyConnectionHandler):
         if hook.blocking:
             await self.server_event(events.HookCompleted(hook))
 
+    def _try_lane(self, flow: http.HTTPFlow) -> None:
+        answer = self.take_lane(self, flow, functools.partial(self._left_lane, flow))
+        if answer == "taken":
+            self.turnstile.begin_stream()
+        if answer != "not yet":
+            self._streaming = None
+
     def _left_lane(self, flow: http.HTTPFlow, wake: bool) -> None:
+        self.turnstile.end_stream()
         # There may be more of the body behind what the layers must look at.
         self._streaming = flow
         if wake:

@@ -14,7 +14,7 @@ import contextlib
 import re
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from h11._readers import ChunkedReader, ContentLengthReader, Http10Reader
 from mitmproxy import http
@@ -35,30 +35,27 @@ _RECORD = 16 * 1024
 type LeftLane = Callable[[bool], None]
 
 
-def take(handler: ConnectionHandler, flow: http.HTTPFlow, left: LeftLane) -> bool:
+def take(handler: ConnectionHandler, flow: http.HTTPFlow, left: LeftLane) -> Literal["taken", "not yet", "never"]:
     """Let the body of a response that streams go past the layers of its connection, if that is possible now.
 
-    Whether to ask again after the next event: not if it never will be, and not before `left` was called.
+    If not yet, it may be after the next event. Once taken, `left` is called when it is the layers' turn again, with
+    whether they have to be woken: what is encrypted then waits in the OpenSSL connection.
     """
     road = Road.find(flow, handler.layer)
     upstream, client = handler.transports.get(flow.server_conn), handler.transports.get(handler.client)
     if road is None or upstream is None or client is None:
-        return False
+        return "never"
     if not road.is_clear(upstream):
-        return True
+        return "not yet"
     BodyLane(road, upstream, client, alive=handler.timeout_watchdog.register_activity, left=left)
-    return False
+    return "taken"
 
 
 class BodyLane(asyncio.Protocol):
     """Reads the upstream's socket in place of the protocol that was there, until something else than body comes."""
 
     def __init__(self, road: Road, upstream: Any, client: Any, *, alive: Callable[[], None], left: LeftLane) -> None:
-        """`upstream` and `client` are mitmproxy's ConnectionIO. `alive` is told of every piece.
-
-        `left` is told once when it is the layers' turn again, and whether they have to be woken: what is encrypted
-        then waits in the OpenSSL connection.
-        """
+        """`upstream` and `client` are mitmproxy's ConnectionIO; `alive` is told of every piece, `left` once."""
         self._road = road
         self._transport = upstream.writer.transport
         self._client = client.writer.transport

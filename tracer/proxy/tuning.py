@@ -17,7 +17,7 @@ from typing import Any
 
 SWITCH = "TRACER_PROXY_TUNING"
 """A variable that names the parts in use (`dispatch,connections,lane,checks,collector,uvloop`), or says `off`. It tells
-whose fault a fault is, and what each part gains; without it all but uvloop are in use."""
+whose fault a fault is, and what each part gains; without it all are in use."""
 
 # What each replacement relies on, and the hash of that code in mitmproxy 12.2.3.
 _RELIED_ON = {
@@ -75,9 +75,12 @@ def quick_connections(master: Any) -> Iterator[bool]:
         yield False
         return
     from tracer.proxy.connections import QuickConnectionHandler
+    from tracer.proxy.turnstile import Turnstile
 
     class Handler(QuickConnectionHandler):
         """With lanes, where the layers are the ones we know."""
+
+        turnstile = Turnstile()
 
     if is_known("lane"):
         from tracer.proxy.lane import take
@@ -153,20 +156,31 @@ def calm_collector() -> Iterator[None]:
 
 
 def run[T](program: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, on uvloop if the variable asks for it and it goes together with this Python."""
+    """As `asyncio.run`, on uvloop where it is installed."""
     with asyncio.Runner(loop_factory=_uvloop()) as runner:
         return runner.run(program)
 
 
 def _uvloop() -> Any:
-    if "uvloop" not in os.environ.get(SWITCH, "").split(","):
-        return None
-    # mitmproxy sets asyncio's own task factory, to which uvloop hands a keyword that it must know.
-    known = inspect.signature(asyncio.eager_task_factory).parameters.values()
-    if not any(each.name == "eager_start" or each.kind is each.VAR_KEYWORD for each in known):
+    if not _wanted("uvloop"):
         return None
     try:
         module: Any = importlib.import_module("uvloop")
     except ImportError:
         return None
+    _let_eager_tasks_be_named()
     return module.new_event_loop
+
+
+def _let_eager_tasks_be_named() -> None:
+    # uvloop hands `eager_start` to the task factory; the one of asyncio, which mitmproxy sets, takes it from
+    # Python 3.13.3 on.
+    stock: Any = asyncio.eager_task_factory
+    known = inspect.signature(stock).parameters.values()
+    if any(each.name == "eager_start" or each.kind is each.VAR_KEYWORD for each in known):
+        return
+
+    def factory(loop: Any, coro: Any, *, eager_start: bool = True, **named: Any) -> Any:
+        return stock(loop, coro, **named)
+
+    asyncio.eager_task_factory = factory
