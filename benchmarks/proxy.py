@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -26,62 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-REQUEST = json.dumps({"model": "gemini-3.5-flash", "input": "word " * 400}).encode()
-ANSWER = json.dumps(
-    {
-        "id": "v1_bench", "status": "completed", "model": "gemini-3.5-flash",
-        "steps": [{"type": "model_output", "content": [{"type": "text", "text": "word " * 340}]}],
-    }
-).encode()  # fmt: skip
+import loads
+
 BARE = '"""Streams every response, keeps nothing."""\n\n\ndef responseheaders(flow):\n    flow.response.stream = True\n'
 PARTS: list[str] = []
 """More variants of ours, each with only these parts of the tuning (`--parts`)."""
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class Stub(asyncio.Protocol):
-    """The upstream: answers a POST at once; streams if the path says `/STREAMS/EVENTS/GAP_MS` after the API's."""
-
-    def __init__(self) -> None:
-        self._data = b""
-
-    def connection_made(self, transport: Any) -> None:
-        """Called by asyncio."""
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Called by asyncio."""
-        self._data += data
-        while (end := self._data.find(b"\r\n\r\n")) >= 0:
-            head = self._data[:end].lower()
-            mark = head.find(b"content-length:")
-            length = int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0
-            if len(self._data) < end + 4 + length:
-                return
-            self._data = self._data[end + 4 + length :]
-            self._answer(head.split(b" ", 2)[1].decode())
-
-    def _answer(self, path: str) -> None:
-        if "x-events=" in path:
-            events, gap = path.split("x-events=", 1)[1].split("x")
-            self._task = asyncio.get_running_loop().create_task(self._stream(int(events), int(gap) / 1000))
-            return
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(ANSWER)
-        self._transport.write(head + ANSWER)
-
-    async def _stream(self, events: int, gap: float) -> None:
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-        self._transport.write(head)
-        for _ in range(events):
-            await asyncio.sleep(gap)
-            if self._transport.is_closing():
-                return
-            event = b'event: step.delta\ndata: {"event_type":"step.delta","at":%20d,"delta":{"text":"%b"}}\n\n' % (
-                time.monotonic_ns(),
-                b"word " * 20,
-            )
-            self._transport.write(b"%x\r\n%b\r\n" % (len(event), event))
-        self._transport.write(b"0\r\n\r\n")
 
 
 @dataclass
@@ -101,6 +50,22 @@ class Variant:
             total += int(fields[11]) + int(fields[12])
         return total / TICKS
 
+    def settle(self) -> None:
+        """Wait until its children (our ingester) have no more to do, so that they disturb no other variant."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            before = self.children()
+            time.sleep(0.25)
+            if self.children() - before <= 0.01:
+                return
+
+    def children(self) -> float:
+        """Seconds of CPU that its processes' children have used."""
+        children: list[str] = []
+        for pid in self.pids:
+            children += Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return Variant("", 0, [int(child) for child in children]).cpu()
+
     def resident(self) -> int:
         """KB of memory that its processes hold."""
         lines = [line for pid in self.pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
@@ -111,54 +76,18 @@ class Variant:
         self.samples.setdefault(figure, []).append(value)
 
 
-def post(path: str = "/v1/interactions") -> bytes:
-    """A request of 2 KB."""
-    head = f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {len(REQUEST)}"
-    return head.encode() + b"\r\nx-goog-api-key: bench-key-0123456789\r\n\r\n" + REQUEST
-
-
 def unary(variant: Variant, count: int) -> None:
     """One connection, one request after the other."""
-    request, took = post(), list[float]()
-    with socket.create_connection(("127.0.0.1", variant.port)) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        before = 0.0
-        for number in range(-20, count):
-            if number == 0:
-                before = variant.cpu()
-            start = time.perf_counter()
-            connection.sendall(request)
-            _whole(connection)
-            if number >= 0:
-                took.append(time.perf_counter() - start)
-    variant.add("unary p50 us", statistics.median(took) * 1e6)
-    variant.add("unary cpu us", (variant.cpu() - before) / count * 1e6)
+    before = list[float]()
+    median = loads.one_by_one(variant.port, count, warm=lambda: before.append(variant.cpu()))
+    variant.add("unary p50 us", median * 1e6)
+    variant.add("unary cpu us", (variant.cpu() - before[0]) / count * 1e6)
 
 
-def _whole(connection: socket.socket) -> None:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
-    missing = len(data.split(b"\r\n\r\n", 1)[0]) + 4 + len(ANSWER) - len(data)
-    while missing > 0:
-        missing -= len(connection.recv(65536))
-
-
-async def load(variant: Variant, connections: int, count: int) -> None:
+def load(variant: Variant, connections: int, count: int) -> None:
     """As many requests as go through at once."""
-    request = post()
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", variant.port)
-        for _ in range(count // connections):
-            writer.write(request)
-            await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(len(ANSWER))
-        writer.close()
-
-    start, before = time.perf_counter(), variant.cpu()
-    await asyncio.gather(*(one() for _ in range(connections)))
-    took = time.perf_counter() - start
+    before = variant.cpu()
+    took = asyncio.run(loads.at_once(variant.port, connections, count))
     variant.add(f"c={connections} req/s", count / took)
     # What one core would do: independent of what else the machine is doing.
     variant.add(f"c={connections} req/cpu s", count / max(variant.cpu() - before, 1 / TICKS))
@@ -166,28 +95,7 @@ async def load(variant: Variant, connections: int, count: int) -> None:
 
 async def streams(variant: Variant, label: str, number: int, events: int, gap_ms: int) -> None:
     """Many streams at once; each event says when it was sent."""
-    late: list[int] = []
-    whole = 0
-    gate = asyncio.Semaphore(50)
     before, memory, peak = variant.cpu(), variant.resident(), 0
-
-    async def one() -> None:
-        nonlocal whole
-        async with gate:
-            reader, writer = await asyncio.open_connection("127.0.0.1", variant.port)
-            writer.write(post(f"/v1/interactions?x-events={events}x{gap_ms}"))
-            await reader.readuntil(b"\r\n\r\n")
-        rest = b""
-        while data := await reader.read(65536):
-            now = time.monotonic_ns()
-            rest += data
-            while (mark := rest.find(b'"at":')) >= 0 and len(rest) >= mark + 25:
-                late.append(now - int(rest[mark + 5 : mark + 25]))
-                rest = rest[mark + 25 :]
-            if rest.endswith(b"0\r\n\r\n"):
-                whole += 1
-                break
-        writer.close()
 
     async def watch() -> None:
         nonlocal peak
@@ -196,14 +104,13 @@ async def streams(variant: Variant, label: str, number: int, events: int, gap_ms
             await asyncio.sleep(0.2)
 
     watching = asyncio.create_task(watch())
-    await asyncio.gather(*(one() for _ in range(number)))
+    late, whole = await loads.listen(variant.port, number, events, gap_ms)
     watching.cancel()
-    assert len(late) == number * events, (variant.name, len(late))
     ordered = sorted(late)
     variant.add(f"{label} p50 ms", statistics.median(ordered) / 1e6)
     variant.add(f"{label} p99 ms", ordered[int(len(ordered) * 0.99)] / 1e6)
     variant.add(f"{label} cpu us/event", (variant.cpu() - before) / len(late) * 1e6)
-    variant.add(f"{label} complete", whole)
+    variant.add(f"{label} complete %", whole / number * len(late) / (number * events) * 100)
     variant.add(f"{label} KB/stream", max(peak - memory, 0) / number)
 
 
@@ -218,7 +125,8 @@ def running(command: Sequence[str], port: int, **options: Any) -> Iterator[tuple
     """A server process that answers, and how many seconds that took."""
     start = time.perf_counter()
     quiet: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    process = subprocess.Popen(command, start_new_session=True, **quiet, **options)
+    # In this session, as an app and its proxy are: Linux shares the CPU out between sessions before it looks at nice.
+    process = subprocess.Popen(command, process_group=0, **quiet, **options)
     try:
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -270,24 +178,28 @@ def _nginx(nginx: str, folder: Path, port: int, upstream: int) -> list[str]:
 
 def measure(variants: Sequence[Variant], options: argparse.Namespace) -> None:
     """All variants in turn, as often as asked."""
-    wanted = options.only.split(",")
+    parts: dict[str, tuple[int, Callable[[Variant], None]]] = {
+        "unary": (options.requests, lambda variant: unary(variant, options.requests)),
+        "load": (options.requests, lambda variant: load(variant, 16, options.requests)),
+        # 300 streams, 85 ms apart: about 3,500 events a second.
+        "sse": (options.streams * 40, lambda variant: asyncio.run(streams(variant, "sse", options.streams, 40, 85))),
+    }
     for number in range(options.rounds):
         # Each round begins with another one, so that none always runs after the same neighbour.
         for variant in [*variants[number % len(variants) :], *variants[: number % len(variants)]]:
-            if "unary" in wanted:
-                unary(variant, options.requests)
-            if "load" in wanted:
-                asyncio.run(load(variant, 16, options.requests))
-            if "sse" in wanted:
-                # 300 streams, 85 ms apart: about 3,500 events a second.
-                asyncio.run(streams(variant, "sse", options.streams, 40, 85))
+            for part, (events, run) in parts.items():
+                if part in options.only.split(","):
+                    before = variant.children()
+                    run(variant)
+                    variant.settle()
+                    variant.add(f"{part} cpu us, ingester", (variant.children() - before) / events * 1e6)
     for variant in variants:
-        if "many" in wanted:
+        if "many" in options.only.split(","):
             asyncio.run(streams(variant, "many", options.many, 8, 1500))
         if options.soak:
-            asyncio.run(load(variant, 16, 5_000))
+            load(variant, 16, 5_000)
             before = variant.resident()
-            asyncio.run(load(variant, 16, options.soak))
+            load(variant, 16, options.soak)
             variant.add(f"KB more after {options.soak}", variant.resident() - before)
 
 
@@ -335,7 +247,7 @@ def main() -> int:
     options = parser.parse_args()
     PARTS[:] = options.parts
     if options.stub:
-        asyncio.run(_serve_stub(options.stub))
+        asyncio.run(loads.serve(options.stub))
         return 0
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder, upstream = Path(name), _free_port()
@@ -366,13 +278,6 @@ def _starts(variants: list[Variant], name: str, command: Callable[[int], list[st
         port = _free_port()
         with running(command(port), port) as (_, took):
             variant.add("ready s", took)
-
-
-async def _serve_stub(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Stub, "127.0.0.1", port, backlog=4096)
-    async with server:
-        with contextlib.suppress(asyncio.CancelledError):
-            await server.serve_forever()
 
 
 if __name__ == "__main__":
