@@ -48,8 +48,8 @@ fuzz: $(INSTALLED) ## A hundred thousand damaged streams, and as many stories in
 	@HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n auto --timeout 0 tests/fold/test_fuzz.py tests/fold/test_life_lines.py \
 		tests/fold/test_any.py tests/wire/test_sse.py
 
-faults: $(INSTALLED) ## Kill proxy and ingester amid 100 streams.
-	@TRACER_FAULT_STREAMS=50 $(BIN)/pytest -q tests/capture/test_faults.py
+faults: $(INSTALLED) ## Everything that can go wrong, at full size: 100 streams amid kills, a lock of 30 seconds.
+	@TRACER_FAULT_STREAMS=50 TRACER_FAULT_SECONDS=30 $(BIN)/pytest -q tests/faults
 
 bench: $(INSTALLED) ## What the proxy costs: direct, nginx, a bare mitmdump and ours in one run.
 	@ulimit -n 20000 2>/dev/null; $(BIN)/python benchmarks/proxy.py
