@@ -128,7 +128,11 @@ def contents_text(contents: list[Content] | str | None) -> str:
 
 def one_line(text: str) -> str:
     """The start of a text on one line."""
-    return storable(" ".join(text[: PREVIEW * 4].split())[:PREVIEW])
+    # Most texts have few spaces more than they need, so that a short look is enough.
+    words = " ".join(text[: PREVIEW + 50].split())
+    if len(words) < PREVIEW:
+        words = " ".join(text[: PREVIEW * 4].split())
+    return storable(words[:PREVIEW])
 
 
 def _json(value: Any) -> str:
