@@ -404,3 +404,20 @@ def test_a_damaged_file_is_told_from_one_that_is_busy(database: Path, normalize:
     database.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     with pytest.raises(UnusableStoreError, match="move it away"), Writer(database, normalize=normalize) as writer:
         writer.apply([turn(1)])
+
+
+def test_the_log_becomes_short_unless_somebody_reads(database: Path, normalize: Normalize) -> None:
+    log = database.with_name(f"{database.name}-wal")
+    with Writer(database, normalize=normalize) as writer, Reader(database) as reader:
+        writer.apply([exchange({"input": "one"}, answer("v1_1"))])
+        with reader._snapshot():
+            assert len(reader.interactions()) == 1
+            writer.apply([exchange({"input": "two"}, answer("v1_2"), at_us=START_US + SECOND)])
+            assert not writer.shorten_log()
+            assert len(reader.interactions()) == 1
+        assert log.stat().st_size > 0
+        assert writer.shorten_log()
+        assert log.stat().st_size == 0
+        assert len(reader.interactions()) == 2
+        writer.apply([exchange({"input": "three"}, answer("v1_3"), at_us=START_US + 2 * SECOND)])
+        assert len(reader.interactions()) == 3

@@ -116,8 +116,7 @@ class Ingester:
             if self._writer.catch_up():
                 self._idle_at, self._log_is_long = now, True
             elif self._log_is_long and now - self._idle_at > _IDLE_SECONDS:
-                self._writer.shorten_log()
-                self._log_is_long = False
+                self._idle_at, self._log_is_long = now, not self._writer.shorten_log()
         except StoreError as error:
             _log.debug("%s", error)
 

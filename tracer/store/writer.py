@@ -17,7 +17,7 @@ from tracer.errors import StoreError, UnusableStoreError
 from tracer.identity import Facts
 from tracer.store.bodies import Codec
 from tracer.store.exchanges import Change, Exchanges
-from tracer.store.schema import open_for_writing, transaction
+from tracer.store.schema import BUSY_TIMEOUT_S, open_for_writing, transaction
 from tracer.store.searching import SearchIndex
 from tracer.store.update import Again, Normalize, Update
 from tracer.wire.exchange import Exchange
@@ -25,6 +25,7 @@ from tracer.wire.exchange import Exchange
 __all__ = ["Again", "Normalize", "Writer"]
 
 _BATCH = 50
+_SHORT_WAIT_MS = 20
 _SEARCHED = 200
 """Texts that are indexed at once, so that nobody waits long for the write lock."""
 _BEGIN_RUN = (
@@ -77,10 +78,15 @@ class Writer:
             self._search.forget()
             raise self._failure(error) from error
 
-    def shorten_log(self) -> None:
-        """Fold the write-ahead log into the file, as far as readers let it, and make it empty."""
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def shorten_log(self) -> bool:
+        """Fold the write-ahead log into the file and make it empty; False if somebody reads or writes just now."""
+        try:
+            self._connection.execute(f"PRAGMA busy_timeout = {_SHORT_WAIT_MS}")
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+        return not busy
 
     def begin_run(
         self, run: str, project: str, started_at_us: int, command: Sequence[str], tags: Mapping[str, str]
