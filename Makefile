@@ -22,8 +22,8 @@ demo: $(INSTALLED) ## Show what the program is for, with no key and no network.
 test: $(INSTALLED) lint ## Check style, types and contracts, then run every test.
 	@$(BIN)/pytest -n auto --dist loadgroup
 
-matrix: $(INSTALLED) ## Every client against the emulator, directly and through the proxy; writes docs/clients.md.
-	@$(BIN)/python tests/end_to_end/clients/matrix.py --write
+matrix: $(INSTALLED) ## Every client, directly and through the proxy; writes docs/clients.md. ROWS=curl runs some.
+	@$(BIN)/python tests/end_to_end/clients/matrix.py $(if $(ROWS),--rows "$(ROWS)",--write)
 
 coverage: $(INSTALLED) ## Run the guide's programs every way; writes docs/coverage.md.
 	@$(BIN)/pytest -q -n auto --dist loadgroup --write-coverage tests/end_to_end/test_guide.py
