@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ async def _run(
 ) -> int:
     from tracer.capture.session import RunInfo
     from tracer.cli.summary import Seen, summary
+    from tracer.proxy.interrupts import interrupts
     from tracer.proxy.launch import Supervisor, base_urls, without_secrets
     from tracer.proxy.service import Listen, RecordingProxy, signals
 
@@ -88,25 +90,33 @@ async def _run(
     listen = Listen(forward=("127.0.0.1", 0) if forward else None)
     proxy = RecordingProxy(settings, where, listen, info, report=report)
 
-    def on_signal(number: int) -> None:
-        supervisor.on_signal(number)
+    def on_signal(number: int, *, to_us_alone: bool = False) -> None:
+        supervisor.on_signal(number, to_us_alone=to_us_alone)
         if supervisor.ended:
             proxy.hurry.set()
 
+    def on_interrupt(from_terminal: bool) -> None:
+        on_signal(signal.SIGINT, to_us_alone=not from_terminal)
+
     variables: dict[str, str] = {}
     exit_code = None
-    with signals(on_signal):
+    with signals(on_signal), interrupts(on_interrupt):
         try:
             url = await proxy.start()
             variables = proxy.forward_variables() if forward else base_urls(url)
-            if forward:
-                say(f"tracer: set for the command: {' '.join(variables)}")
+            say(f"tracer: set for the command: {' '.join(variables)}")
             exit_code = await _supervised(supervisor, cmd, url, variables)
         finally:
             took_us = (time.monotonic_ns() - started_ns) // 1000
             await proxy.stop(exit_code)
-    interactions, others = proxy.addon.interactions.total(), dict(proxy.addon.others)
-    seen = Seen(run=proxy.run, variables=variables, interactions=interactions, others=others, took_us=took_us)
+    seen = Seen(
+        run=proxy.run,
+        variables=variables,
+        interactions=proxy.addon.interactions.total(),
+        others=proxy.addon.others,
+        tunnels=proxy.addon.tunnels,
+        took_us=took_us,
+    )
     for line in summary(seen, settings, db):
         say(line)
     return exit_code

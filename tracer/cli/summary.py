@@ -25,6 +25,8 @@ class Seen:
     """Interactions calls, by the proxy's own count."""
     others: Mapping[str, int]
     """Origin -> how many calls that are not the Interactions API's."""
+    tunnels: Mapping[str, int]
+    """Host and port -> how many tunnels to it (forward mode); what crossed in most of them nobody saw."""
     took_us: int
 
 
@@ -68,7 +70,12 @@ def _totals(rows: Sequence[InteractionRow]) -> str:
 
 
 def _nothing(seen: Seen) -> list[str]:
-    hosts = ", ".join(f"{origin} ({_plural(number, 'other call')})" for origin, number in seen.others.items())
+    hosts = ", ".join(
+        [
+            *(f"{origin} ({_plural(number, 'other call')})" for origin, number in seen.others.items()),
+            *(f"{host} ({_plural(number, 'tunnel')})" for host, number in seen.tunnels.items()),
+        ]
+    )
     return [
         "tracer: no Interactions API call was seen",
         f"        set for the command: {' '.join(f'{name}={value}' for name, value in seen.variables.items())}",

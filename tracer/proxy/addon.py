@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from mitmproxy import connection, http
+from mitmproxy import connection, http, tls
 
 from tracer.proxy import uploads
 from tracer.proxy.access import Access
@@ -66,13 +66,25 @@ class RecordingAddon:
         """Origin -> how many Interactions calls went there."""
         self.others: Counter[str] = Counter()
         """Origin -> how many other calls went there."""
+        self.tunnels: Counter[str] = Counter()
+        """Host and port -> how many tunnels to it were asked for (forward mode)."""
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Somebody asks for a tunnel (forward mode)."""
         if self._access.admits(flow.request.headers.get("proxy-authorization", "")):
             self._tunnels.add(flow.client_conn.id)
+            self.tunnels[f"{flow.request.host}:{flow.request.port}"] += 1
         else:
             flow.response = _refusal(407)
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        """A client in a tunnel does not want our certificate."""
+        host = data.conn.sni or "a host without a name"
+        self._say(
+            f"the app broke off TLS with {host}: it trusts neither SSL_CERT_FILE nor NODE_EXTRA_CA_CERTS; "
+            "give it a base URL instead (`tracer run` without --forward)",
+            once=f"tls {host}",
+        )
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Point the request at its upstream and open its exchange."""

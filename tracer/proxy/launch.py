@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tracer.errors import TracerError
+from tracer.proxy.interrupts import unblocked
 from tracer.proxy.upstream import VERTEX_PREFIX
 from tracer.wire.masking import mask
 
@@ -79,9 +80,9 @@ class Child:
         """
         own_group = not _has_terminal()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command, env=environ, process_group=0 if own_group else None
-            )
+            with unblocked():
+                # A session is a group too; a group alone is not to be had on every event loop.
+                process = await asyncio.create_subprocess_exec(*command, env=environ, start_new_session=own_group)
         except OSError as error:
             raise TracerError(f"{command[0]!r} can't be run: {error.strerror}") from error
         return cls(process, own_group)
@@ -91,12 +92,12 @@ class Child:
         code = await self._process.wait()
         return code if code >= 0 else 128 - code
 
-    def pass_on(self, number: int) -> None:
+    def pass_on(self, number: int, *, to_us_alone: bool = False) -> None:
         """Send it a signal that we got, unless the terminal has sent it to both of us."""
         if self._own_group:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
-        elif number == signal.SIGTERM or not _in_foreground():
+        elif to_us_alone or number == signal.SIGTERM or not _in_foreground():
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
@@ -118,12 +119,12 @@ class Supervisor:
         self.ended = False
         """The command has ended; a signal now is for us alone."""
 
-    def on_signal(self, number: int) -> None:
-        """To be called with every signal that asks us to end."""
+    def on_signal(self, number: int, *, to_us_alone: bool = False) -> None:
+        """To be called with every signal that asks us to end; `to_us_alone` if it certainly came from no terminal."""
         if self._child is None:
             self._early.append(number)
         elif not self.ended:
-            self._child.pass_on(number)
+            self._child.pass_on(number, to_us_alone=to_us_alone)
             if number != signal.SIGINT:
                 # Ctrl-C may mean something else to the app than its end.
                 self._must_end.set()

@@ -37,7 +37,8 @@ def test_an_app_is_recorded_and_summed_up(tracer: Any, upstream: Any, app: Any) 
     done = tracer.run("run", "--upstream", upstream.url, "--tag", "branch=main", "--", *app(code))
     assert done.returncode == 5
     assert done.stdout == "out\n"
-    lines = done.stderr.splitlines()
+    first, *lines = done.stderr.splitlines()
+    assert first == "tracer: set for the command: GOOGLE_GEMINI_BASE_URL GOOGLE_VERTEX_BASE_URL GEMINI_API_BASE"
     assert lines[0] == "err"
     assert lines[1].startswith("tracer: 2 interactions in 2 conversations · 0 failed · 82 tokens · $")
     assert lines[2] == f"        1 other call to {upstream.url}"
@@ -124,7 +125,7 @@ def test_an_unreachable_upstream_is_one_sentence_and_a_failed_record(tracer: Any
     assert done.stderr.count("http://127.0.0.1:9 did not answer") == 1
     records = tracer.records()
     assert {record["state"] for record in records} == {"error"}
-    assert all("127.0.0.1" in record["error"]["message"] for record in records)
+    assert all("Connect" in record["error"]["message"] for record in records)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -188,6 +189,24 @@ def test_ctrl_c_in_a_terminal_reaches_the_app_once_and_the_terminal_works_on(tra
         process.communicate(timeout=60)
     os.close(master)
     assert process.returncode == 0
+
+
+def test_kill_int_by_pid_in_a_terminal_reaches_the_app_too(tracer: Any, app: Any) -> None:
+    code = "signal.signal(signal.SIGINT, signal.SIG_DFL)\nprint('ready', flush=True)\ntime.sleep(600)"
+    master, slave = pty.openpty()
+
+    def own_terminal() -> None:
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    with tracer.start(
+        "run", "--", *app(code), stdin=slave, stdout=slave, stderr=subprocess.PIPE, preexec_fn=own_terminal
+    ) as process:
+        os.close(slave)
+        assert os.read(master, 100).startswith(b"ready")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    os.close(master)
+    assert process.returncode == 128 + signal.SIGINT
 
 
 KEY = "canary-3b1f77e0a9"
@@ -276,6 +295,24 @@ def test_forward_says_what_it_sets_and_what_to_try(tracer: Any, app: Any) -> Non
     assert done.returncode == 0, done.stderr
     assert "set for the command: HTTPS_PROXY https_proxy SSL_CERT_FILE" in done.stderr
     assert "tracer proxy --listen" in done.stderr
+
+
+def test_forward_says_which_hosts_were_seen_and_who_did_not_want_the_certificate(tracer: Any, app: Any) -> None:
+    code = (
+        "import ssl\nproxy = urlsplit(os.environ['HTTPS_PROXY'])\n"
+        "for host in ('generativelanguage.googleapis.com', 'localhost'):\n"
+        "    made = http.client.HTTPSConnection(proxy.hostname, proxy.port, context=ssl.create_default_context(\n"
+        "        cadata=open(os.environ['SSL_CERT_FILE']).read().split('-----END CERTIFICATE-----')[0]\n"
+        "        + '-----END CERTIFICATE-----'))\n"
+        "    made.set_tunnel(host, 9)\n"
+        "    try:\n        made.request('GET', '/')\n"
+        "    except OSError as error:\n        print(type(error).__name__)\n"
+    )
+    done = tracer.run("run", "--forward", "--upstream", "https://generativelanguage.googleapis.com:9", "--", *app(code))
+    assert done.returncode == 0, done.stderr
+    assert "SSLCertVerificationError" in done.stdout
+    assert "the app broke off TLS with generativelanguage.googleapis.com" in done.stderr
+    assert "hosts seen: generativelanguage.googleapis.com:9 (1 tunnel), localhost:9 (1 tunnel)" in done.stderr
 
 
 def test_metadata_only_keeps_no_words_and_power_safety_records_the_same(tracer: Any, app: Any, upstream: Any) -> None:
