@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import os
+import re
+import shutil
 import socket
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +33,10 @@ _EXTRAS = {"proxy": "mitmproxy", "tui": "textual"}
 _CLIENTS = ("google-genai", "httpx", "httpx2", "litellm")
 _BASE_URLS = ("GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL", "GEMINI_API_BASE")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+_TRUST = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+_FIRST = {"google-genai": (1, 55)}
 _LARGE = 1 << 30
+_LARGE_LOG = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,9 @@ class Finding:
 def command(as_json: bool, port: int, db: str | None) -> int:
     """Look for what could keep calls from being recorded. Changes nothing.
 
-    The port, the certificate authority, SDKs and extras of this environment, variables that lead elsewhere, the
-    database and the journal beside it, and other packages that are called `tracer` or `tui`. Exit code 1 if
-    something is bad.
+    The port, the certificate authority, SDKs (Python and Node) and extras of this environment, variables that lead
+    elsewhere, the disk, the database and the journal beside it, and other packages that are called `tracer` or `tui`.
+    Exit code 1 if something is bad.
     """
     settings = load_settings(db, None)
     bad = False
@@ -68,7 +76,7 @@ def _findings(settings: Settings, port: int) -> Iterator[Finding]:
     yield from _environment()
     yield _port(port)
     yield _authority(settings.ca_folder / "mitmproxy-ca-cert.pem")
-    yield from _database(settings.db)
+    yield from _database(settings)
     yield _journal(settings.journal)
 
 
@@ -95,15 +103,50 @@ def _packages() -> Iterator[Finding]:
             yield Finding("extras", "ok", f"{extra!r} is installed ({module} {importlib.metadata.version(module)})")
     for name in _CLIENTS:
         try:
-            yield Finding("sdk", "ok", f"{name} {importlib.metadata.version(name)} in this environment")
+            yield _client(name, importlib.metadata.version(name), "in this environment")
         except importlib.metadata.PackageNotFoundError:
             continue
+    yield from _node()
+
+
+def _client(name: str, version: str, where: str) -> Finding:
+    first = _FIRST.get(name)
+    if first and tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < first:
+        least = ".".join(map(str, first))
+        return Finding("sdk", "note", f"{name} {version} {where} has no Interactions API: {least} is the first with it")
+    return Finding("sdk", "ok", f"{name} {version} {where}")
+
+
+def _node() -> Iterator[Finding]:
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        package = folder / "node_modules" / "@google" / "genai" / "package.json"
+        try:
+            version = str(json.loads(package.read_text(encoding="utf-8"))["version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        yield _client("@google/genai", version, f"in {str(folder)!r}")
+        break
+    if (node := shutil.which("node")) is None:
+        return
+    try:
+        said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    major, minor, *_ = [*map(int, re.findall(r"\d+", said)), 0, 0]
+    if (major, minor) < (22, 21) or major == 23:
+        text = f"node {said.strip()} does not heed NODE_USE_ENV_PROXY: `run --forward` needs 22.21, 24 or later for it"
+        yield Finding("sdk", "note", text)
 
 
 def _environment() -> Iterator[Finding]:
     for name in _BASE_URLS:
         if value := os.environ.get(name):
-            yield Finding("environment", "note", f"{name}={value} is set: it becomes the upstream of `tracer run`")
+            # A gateway's URL may hold a password.
+            shown = re.sub(r"//[^/@]*@", "//[redacted]@", value)
+            yield Finding("environment", "note", f"{name}={shown} is set: it becomes the upstream of `tracer run`")
+    for name in _TRUST:
+        if (value := os.environ.get(name)) and not Path(value).is_file():
+            yield Finding("environment", "bad", f"{name} names {value!r}, which is no file: nothing would be trusted")
     for name in _PROXIES:
         if os.environ.get(name):
             # Its value may hold a password.
@@ -128,10 +171,22 @@ def _authority(path: Path) -> Finding:
     key = path.with_name("mitmproxy-ca.pem")
     if key.exists() and key.stat().st_mode & 0o077:
         return Finding("ca", "bad", f"others can read {str(key)!r}: chmod 600, or delete the folder for a new one")
+    if importlib.util.find_spec("cryptography") is not None:
+        from cryptography import x509
+
+        try:
+            until = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        except (OSError, ValueError) as error:
+            return Finding("ca", "bad", f"{str(path)!r} can't be read ({error}): delete the folder for a new one")
+        if until < datetime.now(UTC):
+            return Finding("ca", "bad", f"{str(path)!r} has expired: delete the folder for a new one")
+        return Finding("ca", "ok", f"{str(path)!r} is valid until {until:%Y-%m-%d}")
     return Finding("ca", "ok", f"{str(path)!r}")
 
 
-def _database(path: Path) -> Iterator[Finding]:
+def _database(settings: Settings) -> Iterator[Finding]:
+    yield _room(settings)
+    path = settings.db
     from tracer.errors import StoreError
     from tracer.store.schema import open_for_reading
 
@@ -153,10 +208,24 @@ def _database(path: Path) -> Iterator[Finding]:
         yield Finding("database", "bad", f"{str(path)!r} is damaged ({said}): move it away, a new one is made")
         return
     size = path.stat().st_size
+    limit = f" of at most {settings.max_size / 1e6:.0f}" if settings.max_size else ""
     large = ": `tracer prune --older-than 30d` makes it smaller" if size > _LARGE else ""
-    yield Finding("database", "note" if large else "ok", f"{str(path)!r} is sound, {size / 1e6:.1f} MB{large}")
+    yield Finding("database", "note" if large else "ok", f"{str(path)!r} is sound, {size / 1e6:.1f}{limit} MB{large}")
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size > _LARGE_LOG:
+        text = (
+            f"its log has {log.stat().st_size / 1e6:.0f} MB: a program that reads it for long keeps it from shrinking"
+        )
+        yield Finding("database", "note", text)
     if path.stat().st_mode & 0o077:
         yield Finding("database", "bad", f"others can read {str(path)!r}: chmod 600")
+
+
+def _room(settings: Settings) -> Finding:
+    there = next(folder for folder in settings.db.parents if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    verdict: Verdict = "ok" if free > _LARGE else "note"
+    return Finding("disk", verdict, f"{free / 1e9:.1f} GB are free for {str(settings.db.parent)!r}")
 
 
 def _journal(folder: Path) -> Finding:
