@@ -17,9 +17,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
@@ -29,7 +32,7 @@ from vcr import matchers
 import tracer
 from tracer.cassettes import files
 from tracer.cassettes.index import cache_folder
-from tracer.testing import answer, exchange, text_stream
+from tracer.testing import answer, exchange, sse_chunks, text_stream
 from tracer.wire.exchange import Exchange
 
 URL = "https://generativelanguage.googleapis.com/v1/interactions"
@@ -51,10 +54,16 @@ def recordings(count: int, size: int) -> list[Exchange]:
 
 def unary(count: int) -> list[Exchange]:
     """Short JSON answers, each to a prompt of its own."""
+    made = [(f"prompt {n}", answer(f"v1_{n}", text="Hi"), f"{n:032x}") for n in range(count)]
     return [
-        exchange({"model": "gemini-3.5-flash", "input": f"prompt {n}"}, answer(f"v1_{n}", text="Hi"), key=f"{n:032x}")
-        for n in range(count)
+        replace(exchange({}, told, key=key), request_body=as_sent({"model": "gemini-3.5-flash", "input": prompt}))
+        for prompt, told, key in made
     ]
+
+
+def as_sent(body: object) -> bytes:
+    """JSON as httpx2 sends it: a recording holds the same bytes as the request that is replayed."""
+    return httpx2.Request("POST", URL, json=body).content
 
 
 def ask(client: httpx2.Client, n: int, **more: object) -> None:
@@ -186,6 +195,106 @@ def pacing(folder: Path) -> None:
     say(figure="chunk times at speed 1", p95_off_ms=round(off[int(len(off) * 0.95)], 2))
 
 
+class _Slow(BaseHTTPRequestHandler):
+    """Streams events 50 ms apart."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        """Every request gets the same events."""
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        # The app leaves after the first event.
+        with suppress(OSError):
+            for piece in sse_chunks(text_stream("v1_s", ["word "] * 6)):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                time.sleep(0.05)
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+def first_event(folder: Path, rounds: int) -> None:
+    """How long an app waits for a stream's first event: directly, while we record it, and while vcrpy does."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as server, httpx2.Client() as client:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        os.environ["GOOGLE_GEMINI_BASE_URL"] = base
+
+        def wait() -> None:
+            body = {"model": "gemini-3.5-flash", "input": "Hi", "stream": True}
+            start = time.perf_counter()
+            with client.stream("POST", f"{base}/v1/interactions", json=body) as response:
+                next(response.iter_raw())
+                waited.append((time.perf_counter() - start) * 1000)
+
+        times: dict[str, list[float]] = {"direct": [], "ours": [], "vcrpy": []}
+        for n in range(max(5, rounds // 6)):
+            ways: dict[str, AbstractContextManager[object]] = {
+                "direct": nullcontext(),
+                "ours": tracer.record(folder / f"ours{n}.yaml"),
+                "vcrpy": vcr.use_cassette(str(folder / f"vcrpy{n}.yaml")),
+            }
+            for way, manager in ways.items():
+                waited: list[float] = []
+                with manager:
+                    wait()
+                times[way] += waited
+        del os.environ["GOOGLE_GEMINI_BASE_URL"]
+        server.shutdown()
+    medians = {way: statistics.median(found) for way, found in times.items()}
+    say(
+        figure="first event while recording",
+        direct_ms=round(medians["direct"], 2),
+        ours_ms=round(medians["ours"], 2),
+        vcrpy_ms=round(medians["vcrpy"], 2),
+        more_ms=round(medians["ours"] - medians["direct"], 2),
+    )
+
+
+def background(folder: Path, rounds: int) -> None:
+    """The published guide's background example, `time.sleep(10)` between its polls included, by the official SDK."""
+    from google import genai
+
+    path = folder / "research.yaml"
+    asked = {"agent": "deep-research-pro-preview-12-2025", "input": "Research quantum computing advances"}
+    running = answer("v1_job", status="in_progress", usage=None)
+    polled = [answer("v1_job", status="in_progress", usage=None)] * 3 + [answer("v1_job", text="Done.")]
+    at = 1_795_338_000_000_000
+    job = [exchange({**asked, "background": True}, running, at_us=at)]
+    job += [
+        exchange(None, one, path="/v1/interactions/v1_job", at_us=at + 10_000_000 * n, key=f"{n:032x}")
+        for n, one in enumerate(polled, 1)
+    ]
+    files.update(path, lambda _: job)
+
+    client = genai.Client(api_key="none")
+
+    def research() -> None:
+        interaction = client.interactions.create(**asked, background=True)
+        while True:
+            status = client.interactions.get(interaction.id)
+            if status.status == "completed":
+                break
+            time.sleep(10)
+
+    def replayed() -> None:
+        with tracer.replay(path):
+            research()
+
+    replayed()
+    say(
+        figure="the guide's background example",
+        ours_ms=round(statistics.median(elapsed(replayed) for _ in range(max(5, rounds // 10))), 1),
+    )
+
+
 def start_of_pytest(rounds: int) -> None:
     """What the installed, unused plugin adds to the start of pytest."""
     with tempfile.TemporaryDirectory() as folder:
@@ -218,6 +327,8 @@ def main() -> None:
         fixture(folder, arguments.rounds)
         requests(folder, arguments.rounds)
         pacing(folder)
+        first_event(folder, arguments.rounds)
+        background(folder, arguments.rounds)
         start_of_pytest(arguments.rounds)
         if arguments.large:
             large(folder)

@@ -1,8 +1,8 @@
 """What a cassette holds, without reading its YAML again: a file in the user's cache folder, safe to delete.
 
     magic, length of the head, head as JSON: {tag, size, mtime_ns, hash, made_ns, values, rows}
-    a row for each recording: [fingerprint, method, operation, target, status, offset, length of facts, of the request
-    body, of the response body]; then, from each offset on, these three
+    a row for each recording: [fingerprint, method, operation, target, status, digest of the raw request, offset,
+    length of facts, of the request body, of the response body]; then, from each offset on, these three
 
 A cache is used if the cassette's content has the hash that it was made from. Of a large cassette, size and time of
 change are enough, unless it was changed so shortly before the cache was made that its clock can't tell.
@@ -30,7 +30,7 @@ from tracer.player.recording import Recording
 from tracer.wire.exchange import Chunk, Exchange, Outcome
 
 _MAGIC = b"interactions cassette index\n"
-_TAG = f"1 {cassette_format.FORMAT} {matching.TAG}"
+_TAG = f"2 {cassette_format.FORMAT} {matching.TAG}"
 _LARGE = 1 << 20
 _CLOCK_TICK_NS = 2_000_000_000
 _MOST_FILES = 2000
@@ -99,9 +99,9 @@ def _cached(cache: Path) -> tuple[dict[str, Any], Buffer, int] | None:
 
 def _contents(head: dict[str, Any], data: Any, start: int) -> Contents:
     recordings = []
-    for key, method, operation, target, status, offset, *lengths in head["rows"]:
+    for key, method, operation, target, status, raw, offset, *lengths in head["rows"]:
         load = _loader(data, start + offset, lengths)
-        recordings.append(Recording(key, method, operation, target, status, load))
+        recordings.append(Recording(key, method, operation, target, status, raw, load))
     return Contents(recordings, head["values"])
 
 
@@ -118,7 +118,7 @@ def _loader(data: Any, offset: int, lengths: Sequence[int]) -> Callable[[], Exch
 
 def _exchange(data: Any, offset: int, lengths: Sequence[int]) -> Exchange:
     facts, request, response = lengths
-    fields = json.loads(data[offset : offset + facts])
+    fields = json.loads(str(data[offset : offset + facts], "ascii"))
     for name in ("query", "request_headers", "response_headers"):
         fields[name] = tuple((first, second) for first, second in fields[name])
     fields["chunks"] = tuple(Chunk(*chunk) for chunk in fields["chunks"])
@@ -142,7 +142,8 @@ def _write(cache: Path, head: dict[str, Any], recordings: Sequence[Recording]) -
     offset = 0
     for one in recordings:
         pieces = _pieces(one.exchange)
-        rows.append([one.key, one.method, one.operation, one.target, one.status, offset, *map(len, pieces)])
+        found = [one.key, one.method, one.operation, one.target, one.status, one.raw]
+        rows.append([*found, offset, *map(len, pieces)])
         blobs += pieces
         offset += sum(map(len, pieces))
     whole = {**head, "tag": _TAG, "made_ns": time.time_ns(), "rows": rows, "end": offset}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal
 from tracer.player import matching
 from tracer.player.matching import Request
 from tracer.player.paths import JsonPath
+from tracer.player.reply import Call
 from tracer.wire.exchange import Exchange, Headers
 
 _SDK = re.compile(r"google-genai-sdk/(\d+)\.(\d+)")
@@ -30,19 +32,23 @@ class Recording:
     operation: str
     target: str | None
     status: int
+    raw: str
+    """The digest of its request as it was sent (`raw_digest`)."""
     load: Callable[[], Exchange]
     _request: Request | None = None
 
     @classmethod
     def of(cls, exchange: Exchange, ignore: Sequence[JsonPath] = ()) -> Recording:
         """An exchange that is at hand; it must have a response."""
-        request = matching.canonical(matching.call_of(exchange), ignore=ignore)
+        call = matching.call_of(exchange)
+        request = matching.canonical(call, ignore=ignore)
         return cls(
             request.key,
             request.method,
             request.operation,
             request.target,
             exchange.status or 0,
+            raw_digest(call),
             lambda: exchange,
             request,
         )
@@ -57,9 +63,16 @@ class Recording:
         return self._request or matching.canonical(matching.call_of(self.exchange), ignore=ignore)
 
 
+def raw_digest(call: Call) -> str:
+    """Equal for requests that are equal byte for byte: such a one needs not be understood to be found again."""
+    digest = hashlib.blake2b(f"{call.method} {call.path} {call.query}\n".encode("utf-8", "replace"), digest_size=16)
+    digest.update(call.body)
+    return digest.hexdigest()
+
+
 def client_of(headers: Headers) -> str:
     """What a client says of itself."""
-    return " ".join(value for name, value in headers if name.lower() in _CLIENT)
+    return " ".join([value for name, value in headers if name.lower() in _CLIENT])
 
 
 def generation(client: str) -> Generation | None:

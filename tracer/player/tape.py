@@ -21,7 +21,7 @@ from tracer.errors import ReplayMiss, WireError
 from tracer.player import matching, misses
 from tracer.player.matching import IdMap, Request
 from tracer.player.paths import parse_path
-from tracer.player.recording import Recording, client_of, generation
+from tracer.player.recording import Recording, client_of, generation, raw_digest
 from tracer.player.reissue import reissued
 from tracer.player.reply import Call, Reply, ReplyChunk
 from tracer.wire.exchange import Exchange, Headers, Outcome
@@ -103,13 +103,17 @@ class Tape:
         self._cancelled: dict[str | None, Recording] = {}
         self._gone: set[str | None] = set()
         self._stopped: dict[str | None, Reply] = {}
+        self._raw = {recording.raw: recording for recording in self._recordings}
         self._index()
 
     def answer(self, call: Call, now_us: int) -> Reply:
         """The recorded reply to a call; it is redacted as the recordings are. Raises ReplayMiss if there is none."""
-        call = redacted(call)
-        request = matching.canonical(call, ignore=self._ignore, recorded_id=self.ids.recorded if self.ids else str)
-        recording = self._take(request)
+        known = None if self._ignore or self.ids else self._raw.get(raw_digest(call))
+        recording = self._take(known) if known else None
+        if recording is None:
+            call = redacted(call)
+            request = matching.canonical(call, ignore=self._ignore, recorded_id=self.ids.recorded if self.ids else str)
+            recording = self._take(request)
         if recording is None:
             recalled = self._recalled(call, request)
             if recalled is None:
@@ -117,7 +121,7 @@ class Tape:
             return reissued(recalled, self.ids.pairs()) if self.ids else recalled
         exchange = recording.exchange
         recorded, asking = generation(client_of(exchange.request_headers)), generation(client_of(call.headers))
-        if request.operation != "other" and recorded and asking and recorded != asking:
+        if recording.operation != "other" and recorded and asking and recorded != asking:
             raise ReplayMiss(misses.other_generation(call, recording, source=self._source, remedy=self._remedy))
         self.played.append(exchange)
         self._asked.add(recording.key)
@@ -164,7 +168,7 @@ class Tape:
             if recording.operation in ("cancel", "delete"):
                 stretch[recording.target] += 1
 
-    def _take(self, request: Request) -> Recording | None:
+    def _take(self, request: Request | Recording) -> Recording | None:
         key = request.key
         if request.operation == "get":
             if request.target in self._stopped:
@@ -234,7 +238,7 @@ class Tape:
         )
         self.played.append(made)
 
-    def _again(self, request: Request, key: str) -> Recording | None:
+    def _again(self, request: Request | Recording, key: str) -> Recording | None:
         """What may be asked more often than recorded: reading what is there, and retrying what failed to the end."""
         last = self._last.get(key)
         repeatable = request.operation == "resume" or (request.operation == "other" and request.method == "GET")

@@ -272,9 +272,11 @@ def _lead_on(library: Any, request: Any, place: Place) -> None:
 
 
 def _call(request: Any, place: Place, body: bytes) -> Call:
-    query = tuple(parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True))
+    asked = request.url.query
+    query = tuple(parse_qsl(asked.decode("ascii"), keep_blank_values=True)) if asked else ()
     return Call(request.method, place.path, query, _headers(request), body)
 
 
 def _headers(message: Any) -> Headers:
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in message.headers.raw)
+    # A list is made faster than a generator is asked, and this is done for every call.
+    return tuple([(str(name, "latin-1"), str(value, "latin-1")) for name, value in message.headers.raw])
