@@ -8,13 +8,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
-from tracer.export import FORMATS, export
-from tui import media
+from tracer.export import FORMATS, TEXTS, export
 from tui.data import Whole
 
 COPY: tuple[tuple[str, str], ...] = (
@@ -36,6 +36,7 @@ EXPORT: tuple[tuple[str, str], ...] = (
     ("s", "the same, and of every turn that continues it"),
 )
 """Key -> what it writes."""
+_TEXTS = {"p": "prompt", "a": "answer"}
 _FORMATS = {"m": "markdown", "c": "curl", "g": "python"}
 MAX_OSC52 = 74_994
 """Characters that terminals are known to take in one OSC 52 sequence (xterm's limit, base64 undone)."""
@@ -50,10 +51,8 @@ def copied(key: str, whole: Whole) -> str | None:
         return None
     if key == "j":
         return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
-    if key == "p":
-        return texts(record["input"]) or None
-    if key == "a":
-        return record["output_text"] or None
+    if key in _TEXTS:
+        return TEXTS[_TEXTS[key]](record)
     return export(_FORMATS[key], record, lambda: whole.exchanges)
 
 
@@ -64,14 +63,6 @@ def exported(key: str, whole: Whole) -> tuple[str, str] | None:
     name = "jsonl" if key == "j" else _FORMATS[key]
     text = export(name, whole.record, lambda: whole.exchanges)
     return None if text is None else (text, FORMATS[name])
-
-
-def texts(steps: list[dict[str, object]]) -> str:
-    """All texts of an input; without any, its JSON."""
-    contents = [step.get("content") for step in steps]
-    parts = [part for content in contents if isinstance(content, list) for part in content if isinstance(part, dict)]
-    found = [part["text"] for part in parts if isinstance(part.get("text"), str)]
-    return "\n".join(found) or json.dumps(steps, ensure_ascii=False, indent=2)
 
 
 def clipboard(text: str, folder: Path | None, send: Callable[[str], None]) -> str:
@@ -114,8 +105,10 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def opened(item: media.Item, folder: Path | None) -> str:
+def opened(item: Mapping[str, Any], folder: Path | None) -> str:
     """Hand an image, audio, video or document to the desktop's own program; returns what became of it."""
+    from tui import media
+
     body = media.contents(item)
     target = media.address(item) if body is None else None
     if body is not None and folder is not None:

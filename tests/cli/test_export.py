@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tracer.cli.main import run
+from tracer.store.reader import Reader
 
 
 def test_jsonl_is_the_default_and_oldest_first(recorded, capsys):
@@ -45,3 +46,12 @@ def test_exchanges_carry_interactions_to_another_database(recorded, tmp_path, ca
 
     here, there = listed(), listed("--db", str(other))
     assert there == here
+
+
+def test_only_the_words_are_what_the_screen_copies(recorded, capsys):
+    with Reader(recorded) as reader:
+        row = next(row for row in reader.interactions() if row.answer and row.prompt == "And Rome?")
+    assert run(["export", "--id", row.key, "--format", "prompt"]) == 0
+    assert capsys.readouterr().out == "And Rome?\n"
+    assert run(["export", "--id", row.key, "--format", "answer"]) == 0
+    assert capsys.readouterr().out == f"{row.answer}\n"

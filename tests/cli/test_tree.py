@@ -8,6 +8,9 @@ import pytest
 
 from tracer.cli import rendering
 from tracer.cli.main import run
+from tracer.store.writer import Writer
+from tracer.testing import START_US, answer, exchange
+from tracer.wire.exchange import Exchange
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -69,3 +72,27 @@ def test_a_narrow_terminal_keeps_the_prompt_and_drops_numbers(
             lines = capsys.readouterr().out.splitlines()
             assert max(map(rendering.width, lines)) <= columns
             assert any("Weather in" in line for line in lines)
+
+
+def test_a_filter_chooses_conversations_whole(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tree", "is:fork"]) == 0
+    drawn = capsys.readouterr().out
+    assert drawn.count("── ") == 1
+    assert run(["tree", "Rome"]) == 0
+    assert "Rome" in capsys.readouterr().out
+    assert run(["tree", "nothing-like-it"]) == 1
+    assert "no interaction has a key or an id that begins with 'nothing-like-it'" in capsys.readouterr().err
+
+
+def test_a_branch_of_several_turns_says_what_it_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def turn(name: str, after: str | None, second: int) -> Exchange:
+        link = {} if after is None else {"previous_interaction_id": after}
+        asked = {"model": "gemini-3.5-flash", "input": name, **link}
+        return exchange(asked, answer(name, text="x"), at_us=START_US + second * 10**6, project="main")
+
+    database = tmp_path / "branches.db"
+    with Writer(database) as writer:
+        writer.apply([turn("a", None, 0), turn("b", "a", 2), turn("c", "b", 4), turn("d", "a", 6)])
+    assert run(["tree", "--db", str(database), "--all-projects"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [("Σ 2 turns, 82 tok, $0.000558" in line) for line in lines] == [False, False, True, False, False]

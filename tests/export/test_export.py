@@ -92,4 +92,6 @@ def test_the_last_attempt_is_the_call_that_began_it():
     poll = exchange(None, answer("v1_a", text="x"), path="/v1/interactions/v1_a")
     assert create_of([first, second, poll]) is second
     assert export("curl", record(poll), lambda: [poll]) is None
-    assert all(export(name, record(first), lambda: [first]).endswith("\n") for name in FORMATS)
+    made = {name: export(name, record(first), lambda: [first]) for name in FORMATS}
+    assert [name for name, text in made.items() if text is None] == ["answer"]
+    assert all(text.endswith("\n") for text in made.values() if text is not None)

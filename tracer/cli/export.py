@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "name",
-    type=click.Choice(["jsonl", "markdown", "curl", "python", "exchanges"]),
+    type=click.Choice(["jsonl", "markdown", "curl", "python", "exchanges", "prompt", "answer"]),
     default="jsonl",
     show_default=True,
-    help="jsonl: records; markdown: to read; curl, python: what sends the call again; exchanges: for `tracer import`.",
+    help="jsonl: records; markdown: to read; curl, python: what sends the call again; exchanges: for `tracer import`;"
+    " prompt, answer: the words alone.",
 )
 @click.option("-o", "--output", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write here.")
 @click.option("--id", "id_", metavar="ID", help="One interaction: a unique prefix of a key or id, or @last.")
@@ -63,7 +64,7 @@ def command(
             return Exit.FAILED
         left_out = _write(_texts(reader, rows, name), target)
     if left_out:
-        say(f"tracer: {left_out} of {len(rows)} have no recorded call that began them and were left out")
+        say(f"tracer: {left_out} of {len(rows)} have nothing recorded for that and were left out")
     return Exit.FAILED if left_out == len(rows) else Exit.DONE
 
 

@@ -8,7 +8,8 @@ import click
 
 from tracer.cli import output, rendering
 from tracer.cli.diagnostics import Exit, say
-from tracer.cli.scope import elsewhere, now_us, open_reader, scoped
+from tracer.cli.scope import elsewhere, now_us, open_reader, read_filter, scoped
+from tracer.errors import StoreError
 
 if TYPE_CHECKING:
     from tracer.store.reader import Reader
@@ -23,7 +24,7 @@ MIN_PROMPT_CELLS = 36
 
 
 @click.command("tree", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("id_", metavar="[ID]", required=False)
+@click.argument("wanted", metavar="[ID | FILTER]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Whole records in the tree's order, one JSON object a line.")
 @click.option(
     "--limit",
@@ -34,10 +35,13 @@ MIN_PROMPT_CELLS = 36
     help="Conversations; 0: all.",
 )
 @scoped
-def command(id_: str | None, as_json: bool, limit: int, db: str | None, project: str | None, all_projects: bool) -> int:
+def command(
+    wanted: tuple[str, ...], as_json: bool, limit: int, db: str | None, project: str | None, all_projects: bool
+) -> int:
     """Show the conversations of the project as trees, the newest last; with ID only the one it is in.
 
-    ID is any unique prefix of a key or id, or @last. A chain of turns stays in its column, a fork branches off.
+    ID is any unique prefix of a key or id, or @last. A FILTER is that of `tracer list`: conversations with a turn that
+    it holds for are shown whole. A chain of turns stays in its column, a fork branches off; Σ is what a branch took.
 
     \b
       ● completed  ◐ running  ◌ queued  ◆ waits for the app  ✗ failed  ⊘ cancelled  ▲ incomplete or cut
@@ -45,10 +49,7 @@ def command(id_: str | None, as_json: bool, limit: int, db: str | None, project:
     """
     reader, scope = open_reader(db, project, all_projects)
     with reader:
-        if id_ is None:
-            chosen = reader.conversations(reader.conversation_seqs(None, scope)[: limit or None])
-        else:
-            chosen = reader.conversations_of(reader.interaction(reader.resolve(id_, scope)).root_key)
+        chosen = _chosen(reader, wanted, scope, limit)
         if not chosen:
             say(f"tracer: no conversation found; {elsewhere(reader, scope)}")
             return Exit.FAILED
@@ -62,6 +63,21 @@ def command(id_: str | None, as_json: bool, limit: int, db: str | None, project:
                 blank = [""] if place else []
                 output.write("\n".join([*blank, _headline(conversation, all_projects), *_lines(nodes)]))
     return Exit.DONE
+
+
+def _chosen(reader: Reader, wanted: tuple[str, ...], scope: str | None, limit: int) -> list[ConversationRow]:
+    unknown: StoreError | None = None
+    if len(wanted) == 1 and ":" not in wanted[0]:
+        try:
+            return reader.conversations_of(reader.interaction(reader.resolve(wanted[0], scope)).root_key)
+        except StoreError as error:
+            unknown = error  # then it is a word to search for
+    where = read_filter(wanted)
+    scope = None if where.any_project else scope
+    found = reader.conversations(reader.conversation_seqs(where, scope)[: limit or None])
+    if unknown is not None and not found:
+        raise unknown
+    return found
 
 
 def _nodes(reader: Reader, conversation: ConversationRow) -> list[Node[InteractionRow]]:
@@ -84,14 +100,17 @@ def _headline(conversation: ConversationRow, with_project: bool) -> str:
 
 
 def _lines(nodes: list[Node[InteractionRow]]) -> list[str]:
-    from tracer.tree import lanes
+    from tracer.tree import from_here, lanes
 
     available = rendering.line_width()
     lines: list[str] = []
-    for node, guide in zip(nodes, lanes(nodes), strict=True):
+    forks = {node.row.key for node in nodes if node.fork}
+    for node, guide, sums in zip(nodes, lanes(nodes), from_here(nodes, _numbers), strict=True):
         row = node.row
         head = f"{guide.head}{rendering.glyph(row.status, row.state, ghost=row.ghost)} "
         prompt, facts = _prompt(row), _facts(row)
+        if row.parent_key in forks and sums[0] > 1:
+            facts["branch"] = _branch(*sums)
         room = PROMPT_CELLS
         if available is not None:
             wanted = min(MIN_PROMPT_CELLS, rendering.width(prompt))
@@ -121,10 +140,20 @@ def _facts(row: InteractionRow) -> dict[str, str]:
     return {name: text for name, text in facts.items() if text}
 
 
+def _numbers(row: InteractionRow) -> tuple[int, ...]:
+    known = row.cost_nano is not None
+    return (0, 0, 0, 0) if row.ghost else (1, row.total_tokens or 0, row.cost_nano or 0, known)
+
+
+def _branch(turns: int, tokens: int, cost_nano: int, priced: int) -> str:
+    cost = f", {rendering.money(cost_nano)}" if priced else ""
+    return f"Σ {turns} turns, {rendering.count(tokens)} tok{cost}"
+
+
 def _joined(facts: dict[str, str]) -> str:
     return " · ".join(facts.values())
 
 
 def _drop_one(facts: dict[str, str]) -> bool:
     """On a narrow terminal the prompt says more than the numbers."""
-    return any(facts.pop(name, None) for name in ("duration", "cost", "tokens", "model", "tools"))
+    return any(facts.pop(name, None) for name in ("duration", "cost", "tokens", "model", "branch", "tools"))

@@ -10,15 +10,26 @@ from tracer.export.curl import curl
 from tracer.export.jsonl import jsonl
 from tracer.export.markdown import markdown
 from tracer.export.python import python
+from tracer.export.texts import answer, prompt
 from tracer.wire import routes
 from tracer.wire.exchange import Exchange
 
-__all__ = ["FORMATS", "create_of", "curl", "export", "jsonl", "markdown", "python"]
+__all__ = ["FORMATS", "TEXTS", "create_of", "curl", "export", "jsonl", "markdown", "python"]
 
 type Record = dict[str, Any]
 
-FORMATS: dict[str, str] = {"jsonl": "jsonl", "markdown": "md", "curl": "sh", "python": "py", "exchanges": "jsonl"}
+FORMATS: dict[str, str] = {
+    "jsonl": "jsonl",
+    "markdown": "md",
+    "curl": "sh",
+    "python": "py",
+    "exchanges": "jsonl",
+    "prompt": "txt",
+    "answer": "txt",
+}
 """Format -> the suffix of its files."""
+TEXTS: dict[str, Callable[[Record], str | None]] = {"prompt": prompt, "answer": answer}
+"""Formats that are words and nothing else: copied as they are, printed with a line end."""
 
 _OF_RECORDS: dict[str, Callable[[Record], str]] = {"jsonl": jsonl, "markdown": markdown}
 _OF_CALLS: dict[str, Callable[[Exchange], str]] = {"curl": curl, "python": python}
@@ -36,8 +47,11 @@ def _is_create(exchange: Exchange) -> bool:
 
 
 def export(name: str, record: Record, exchanges: Callable[[], Sequence[Exchange]]) -> str | None:
-    """An interaction in the format `name`, ending in a newline; None if that needs the call that began it and it was
-    not recorded. `exchanges` is asked only by formats that need them."""
+    """An interaction in the format `name`, ending in a newline; None if there is no such text, or if that needs the
+    call that began it and it was not recorded. `exchanges` is asked only by formats that need them."""
+    if name in TEXTS:
+        text = TEXTS[name](record)
+        return None if text is None else f"{text}\n"
     if name in _OF_RECORDS:
         return _OF_RECORDS[name](record)
     if name == "exchanges":
