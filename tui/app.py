@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
 from textual.filter import LineFilter, Monochrome, NoColor
 
 from tracer.store.rows import InteractionRow
@@ -20,13 +19,14 @@ from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
 from tui.screens.page import PageScreen
 from tui.screens.shared import SharedScreen
 from tui.themes import LOOKS, Exchange, fitting
+from tui.witness import AttentiveApp
 
 
 def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-class TracerApp(App[None]):
+class TracerApp(AttentiveApp):
     """The screen of `tracer tui`. `open_source` makes a reader for the thread that calls it."""
 
     CSS_PATH = "app.tcss"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rich.color import ColorType
+from textual import events
 from textual.widgets import Static
 
 from tracer.errors import StoreError, UsageError
@@ -190,7 +191,7 @@ async def test_a_typed_command_goes_somewhere_and_a_wrong_one_stays_in_the_line(
         assert "another screen" in driver.app.screen.query_one("#hints", Bar).text
         await driver.press("colon", *"theme", "space", "x", "enter")
         bar = driver.app.screen.query_one(SearchBar)
-        assert bar.has_class("open")
+        assert bar.display
         assert "▲" in str(bar.query_one(".mistake", Static).render())
         await driver.press("escape", "colon", *"open", "space", *"nowhere", "enter")
         assert driver.app.screen.NAME == "raw"
@@ -340,3 +341,20 @@ def test_every_command_is_an_action_of_some_screen():
     for name, command in COMMANDS.items():
         action = command.action.removeprefix("app.").partition("(")[0]
         assert name == "quit" or hasattr(ConversationsScreen, f"action_{action}"), name
+
+
+async def type_at_once(driver, *keys: str) -> None:
+    """Keys that arrive before the screen has done anything about the first."""
+    for key in keys:
+        driver.app.post_message(events.Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
+    await driver.settle()
+
+
+async def test_keys_typed_faster_than_the_screen_changes_reach_what_they_open(opened, monkeypatch):
+    sent = []
+    monkeypatch.setattr("tui.app.TracerApp.copy_to_clipboard", lambda self, text: sent.append(text))
+    async with opened() as driver:
+        await type_at_once(driver, "slash", *"oceanarium", "enter")
+        assert driver.prompt == "With children"
+        await type_at_once(driver, "y", "p")
+        assert sent == ["With children"]

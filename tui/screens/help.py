@@ -19,6 +19,7 @@ from tui.text import cut, fit
 from tui.theme import S
 from tui.widgets.tree import FORK
 from tui.widgets.virtual_list import VirtualList
+from tui.witness import Witness
 
 KEYS_WIDTH = 22
 _TEXTUAL = {"screen.copy_text", "quit"}
@@ -129,7 +130,7 @@ class KeyList(VirtualList):
         return [Segment("  no key does that", S.muted)] if y == 0 else []
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Witness, ModalScreen[None]):
     """The keys over the dimmed screen; esc, enter and ? close them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

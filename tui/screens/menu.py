@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from tui.text import cut, fit
 from tui.theme import S
 from tui.widgets.virtual_list import VirtualList
+from tui.witness import Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class ChoiceList(VirtualList):
         return [Segment("  " + fit(choice.key, keys), S.key), Segment(cut(choice.does, width - keys - 3), S.plain)]
 
 
-class MenuScreen(ModalScreen[str | None]):
+class MenuScreen(Witness, ModalScreen[str | None]):
     """Answers with the chosen line's `answer`, None with esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "close", show=False)]
@@ -68,6 +69,7 @@ class MenuScreen(ModalScreen[str | None]):
 
     def on_key(self, event: events.Key) -> None:
         """A letter of the menu chooses its line."""
+        super().on_key(event)
         for choice in self._choices:
             if event.character == choice.key:
                 event.stop()
@@ -78,7 +80,7 @@ class MenuScreen(ModalScreen[str | None]):
         self.dismiss(self.query_one(ChoiceList).choices[message.index].answer)
 
 
-class PaletteScreen(ModalScreen[str | None]):
+class PaletteScreen(Witness, ModalScreen[str | None]):
     """Every command that works here; typing words narrows them down, enter runs the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -59,20 +59,31 @@ class PaneTitle(Widget):
         return Strip([*left, Segment(columns, S.faint)]).adjust_cell_length(width).apply_style(S.title_ground)
 
 
+ALL_KEYS: Hint = ("?", "keys")
+MOST_HINTS = 8
+
+
+def _width(hint: Hint) -> int:
+    return cell_len(hint[0]) + cell_len(hint[1]) + 3
+
+
 class HintBar(Bar):
     """What the keys of the focused pane do; what the last key did stands there until the next one."""
 
     def show(self, hints: Sequence[Hint], said: str = "") -> None:
-        """At most eight hints, or a sentence; a count that is being typed at the right."""
+        """At most eight hints, of which the way to all others is the last, or a sentence; a count that is being typed
+        stands at the right."""
         if said:
             self.say([Segment(" " + clean(said), S.plain)], self._right)
             return
-        segments: list[Segment] = []
-        room = self.size.width
-        for key, does in hints[:8]:
-            room -= cell_len(key) + cell_len(does) + 3
-            if room >= 0 or not self.size.width:
-                segments += [Segment(f" {key} ", S.key), Segment(f"{does} ", S.muted)]
+        shown, room = [], (self.size.width or 1000) - _width(ALL_KEYS)
+        for hint in [hint for hint in hints if hint != ALL_KEYS][: MOST_HINTS - 1]:
+            room -= _width(hint)
+            if room >= 0:
+                shown.append(hint)
+        segments = []
+        for key, does in [*shown, ALL_KEYS]:
+            segments += [Segment(f" {key} ", S.key), Segment(f"{does} ", S.muted)]
         self.say(segments, self._right)
 
     def count(self, count: int) -> None:

@@ -72,7 +72,7 @@ class DocumentView(VirtualList):
         line = self.document.reveal(place)
         self.set_total(len(self.document))
         self.move_to(line)
-        return ""
+        return f"{words}: line {line + 1:,}"
 
     def action_open(self) -> None:
         """Fold or open what begins on this line; on a closing line, what it closes."""

@@ -15,12 +15,13 @@ from tui.completion import Completion
 from tui.text import clean, wrap
 from tui.theme import S
 from tui.widgets.bars import Bar
+from tui.witness import Witness
 
 SIGN_WIDTH = 3
 NO_WORDS = Completion(0)
 
 
-class Prompt(Vertical):
+class Prompt(Witness, Vertical):
     """Opens over the panes, answers with enter, closes with esc; tab takes the word that is lit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -53,14 +54,15 @@ class Prompt(Vertical):
         self.query_one(Label).update(sign)
         line = self.line
         line.placeholder, line.value, line.cursor_position = placeholder, text, len(text)
-        self.add_class("open")
-        line.focus()
+        self.display = True
+        # At once, not with the next refresh: letters may follow.
+        self.screen.set_focus(line)
         self.show_mistake("", 0)
         self.complete()
 
     def close(self) -> None:
         """Hide the line."""
-        self.remove_class("open")
+        self.display = False
 
     # What a subclass fills in.
 

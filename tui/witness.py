@@ -1,0 +1,34 @@
+"""Keys typed faster than the screen changes go where the last one led.
+
+Textual sends a key to what has the focus when the key arrives. If the key before it is still on its way to opening a
+prompt or a menu, that is the pane, which would take the letters of a search for keys of its own. Whatever opens over
+the panes therefore notes the keys that passed it, and the app sends on those that did not.
+"""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import App
+from textual.widget import Widget
+
+
+class Witness(Widget):
+    """What keys are meant for while the focus is on or in it."""
+
+    last_key: events.Key | None = None
+
+    def on_key(self, event: events.Key) -> None:
+        """Note it."""
+        self.last_key = event
+
+
+class AttentiveApp(App[None]):
+    """An app whose prompts and menus are witnesses."""
+
+    def on_key(self, event: events.Key) -> None:
+        """Every key that nothing took comes by here; one that was on its way to a former focus is sent on."""
+        target = self.focused or self.screen
+        witness = next((node for node in target.ancestors_with_self if isinstance(node, Witness)), None)
+        if witness is not None and witness.last_key is not event:
+            event.prevent_default()
+            target._forward_event(events.Key(event.key, event.character))
