@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
+from tracer.capture.entries import RunEnded
+from tracer.capture.journal import JournalWriter
 from tracer.cli.main import run
 from tracer.records.interaction import Interaction
 from tracer.store.schema import VERSION
@@ -116,3 +119,20 @@ def test_a_database_of_an_earlier_tracer_is_brought_up_to_date_once(
     assert run(["list", "--all-projects", "--db", str(db)]) == 0
     assert capsys.readouterr() == (first, "")
     assert first.strip()
+
+
+def test_what_the_journal_still_holds_is_said(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = recorded.with_name(f"{recorded.name}.journal")
+    dead = JournalWriter(folder, report=pytest.fail)
+    dead.append(RunEnded(key="0192" * 8, at_us=1, exit_code=None))
+    (segment,) = folder.glob("*.seg")
+    (folder / f"{dead.name}.read").write_text(f"{time.time_ns() // 1000 - 60_000_000} 0 {segment.name}")
+    dead.close()
+    assert run(["list"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 8
+    assert "are not in the database yet, for 6" in err
+    assert "`tracer recover`" in err
+    assert run(["recover"]) == 0
+    capsys.readouterr()
+    listed(capsys)

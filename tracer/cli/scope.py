@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tracer.store.reader import Reader
 
 
+_LATE_SECONDS = 5.0
+
+
 def scoped[F: Callable[..., object]](command: F) -> F:
     """The options `--db`, `--project` and `--all-projects`."""
     for option in (
@@ -39,6 +42,7 @@ def open_reader(db: str | None, project: str | None, all_projects: bool) -> tupl
     environ = {**os.environ, "TRACER_PROJECT": project} if project else os.environ
     loaded = settings.load(db=db, environ=environ)
     upgrade(loaded.db)
+    _say_what_waits(loaded.journal)
     return Reader(loaded.db), None if all_projects else loaded.project
 
 
@@ -50,6 +54,17 @@ def upgrade(db: Path) -> None:
         say(
             f"tracer: {str(db)!r} had schema {version} and now has {schema.VERSION}: "
             "`tracer reindex` fills in what is new for what is already there"
+        )
+
+
+def _say_what_waits(journal: Path) -> None:
+    from tracer.capture.lag import behind
+
+    lag = behind(journal)
+    if lag.seconds > _LATE_SECONDS:
+        say(
+            f"tracer: {lag.bytes / 1e6:.1f} MB of the journal are not in the database yet, for {lag.seconds:.0f} s: "
+            "a running proxy brings them in, `tracer recover` what a dead one left"
         )
 
 
