@@ -35,6 +35,8 @@ SCREENS = {
 }
 """Name -> the keys that lead there from the start of the demo."""
 SIZES = ((80, 24), (160, 48))
+LIGHT = "tab k T"
+"""One picture of the other theme, small."""
 
 
 async def draw(database: Path, size: tuple[int, int], keys: list[str], project: str | None, theme: str = "dark") -> str:
@@ -93,13 +95,16 @@ def main() -> None:
 
 
 def draw_all(database: Path) -> None:
-    """Every screen at both sizes; small files, for there are ten."""
+    """Every screen at both sizes; small files, for there are eleven."""
     folder = Path(__file__).parent / "screens"
     folder.mkdir(exist_ok=True)
     for name, keys in SCREENS.items():
         for columns, rows in SIZES:
             svg = asyncio.run(draw(database, (columns, rows), keys.split(), "demo"))
             to_png(svg, folder / f"{name}-{columns}x{rows}.png", 1.0)
+    columns, rows = SIZES[0]
+    svg = asyncio.run(draw(database, (columns, rows), LIGHT.split(), "demo"))
+    to_png(svg, folder / f"light-{columns}x{rows}.png", 1.0)
 
 
 def recorded_demo(database: Path) -> Path:
