@@ -93,14 +93,17 @@ class Ground:
         )  # fmt: skip
 
     def stored(self) -> dict[str, tuple[dict[str, Any], Any]]:
-        """The `input` of every recorded create -> its record and its exchange. The database must be sound."""
+        """The `input` of every recorded create -> its record and its exchange. The database must be sound.
+
+        A call whose request has not wholly crossed yet is left out.
+        """
         connection = open_for_reading(self.db)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.close()
         found: dict[str, tuple[dict[str, Any], Any]] = {}
         with Reader(self.db) as reader:
             for row in reader.interactions(None, "faults", limit=10_000):
-                for exchange in reader.exchanges(row.key):
+                for exchange in filter(lambda one: one.request_body, reader.exchanges(row.key)):
                     found[json.loads(exchange.request_body)["input"]] = (reader.record(row.key), exchange)
         return found
 
