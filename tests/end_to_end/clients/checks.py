@@ -24,7 +24,8 @@ PROMPTS: dict[str, Any] = {
     "cancel": "Research the history of bridges.",
     "delete": "Describe the castle.",
     "resume": "Tell me about the mountains and their many goats.",
-    "resume by itself": "Research the history of mountains. Please break the stream.",
+    "resume what broke": "Research the history of mountains. Please break the stream.",
+    "resume what ended": "Research the history of valleys. Please end the stream early.",
     "400": "Please fail with 400.",
     "404": "Describe the lighthouse.",
     "429": "Describe the market. Please fail with 429 twice.",
@@ -38,7 +39,11 @@ PROMPTS: dict[str, Any] = {
 }
 """What the client says, by way; no two ways share a prompt."""
 
-_FOLLOWING = {"two turns": ("second turn",), "fork": ("left", "right"), "resume": ("resume by itself",)}
+_FOLLOWING = {
+    "two turns": ("second turn",),
+    "fork": ("left", "right"),
+    "resume": ("resume what broke", "resume what ended"),
+}
 
 
 def spoken(way: str) -> tuple[str, ...]:
@@ -149,9 +154,7 @@ def _get(row: Row, told: Told, records: Records) -> str | None:
 
 
 def _resume(row: Row, told: Told, records: Records) -> str | None:
-    # A client that resumes by itself streams a job: it asks for that stream twice, the first breaks.
-    streams = ["resume"] * told[0].get("streams", 1)
-    return _one(["create", *streams], records) or _expect(records[0]["state"] == "complete", "it is not complete")
+    return _one(["create", *row.resuming], records) or _expect(records[0]["state"] == "complete", "it is not complete")
 
 
 def _error(status: int) -> Callable[[Row, Told, Records], str | None]:

@@ -18,6 +18,7 @@ from typing import Any
 import h11
 
 NOT_COMPARED = ("date", "host")
+_EVENT_ID = re.compile(rb'"event_id":\s*"(\w+)"')
 _RESUMED_AT = re.compile(r"last_event_id=\w+")
 _ID = re.compile(rb'"id":\s*"(v1_[\w-]+)"')
 
@@ -44,7 +45,9 @@ class Exchanged:
 
 
 def exchanges(file: Path) -> list[Exchanged]:
-    """What a tap kept, in the order in which requests began."""
+    """What a tap kept, in the order in which requests began; nothing if its command never ran."""
+    if not file.exists():
+        return []
     return of_pieces(json.loads(line) for line in file.read_text().splitlines())
 
 
@@ -167,12 +170,19 @@ def _changed(one: Message, other: Message, *, breaks: bool) -> str | None:
         return f"the head fields {before} became {after}"
     same = one.body == other.body
     if not same and breaks:
-        shorter, longer = sorted((_plain(one), _plain(other)), key=len)
-        same = longer.startswith(shorter) or longer.endswith(shorter)
+        events, others = _events(one), _events(other)
+        both = events.keys() & others.keys()
+        same = bool(both) and all(events[event_id] == others[event_id] for event_id in both)
     elif not same and not (one.whole and other.whole):
         # A client that has read the last event leaves; the end of the coding may not have come by then.
         same = _plain(one) == _plain(other)
     return None if same else f"the body {_plain(one)[:2000]!r} became {_plain(other)[:2000]!r}"
+
+
+def _events(message: Message) -> dict[bytes, bytes]:
+    # The whole events of a stream by their ids.
+    blocks = _plain(message).split(b"\n\n")[:-1]
+    return {found[1]: block for block in blocks if (found := _EVENT_ID.search(block))}
 
 
 def _compared(head: Head) -> Head:

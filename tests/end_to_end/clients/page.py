@@ -28,11 +28,11 @@ still, and run the rows of curl, @google/genai and google-genai that are quick.
 LAST = """
 `langchain-google-genai` and `pydantic-ai` call generateContent: their calls reach the service unchanged and make no
 record. `429`: the answer is 429 twice; clients that ask again by themselves do, and one record has every attempt.
-`cut`: the connection breaks in the middle of a stream. `resume`: the client goes on with a stream that it left, or
-@ai-sdk/google by itself with one that broke. `cancel` of @ai-sdk/google: the app aborts a job. `background` of
-google-adk: its deferred tier. `fork` and `404` of google-adk and agno: a session that begins with events or messages of
-another. @ai-sdk/google sends a function's result inside a `user_input`, which its records count as unknown.
-@google/genai 3 runs with Node 22 from the package `node`.
+`cut`: the connection breaks in the middle of a stream. `resume`: the client goes on with a stream that it left,
+@ai-sdk/google by itself with one that broke, agno with one that ended before its job. `cancel` of @ai-sdk/google: the
+app aborts a job. `background` of google-adk: its deferred tier. `fork` and `404` of google-adk and agno: a session that
+begins with events or messages of another. @ai-sdk/google sends a function's result inside a `user_input`, which its
+records count as unknown. @google/genai 3 runs with Node 22 from the package `node`.
 """
 
 

@@ -26,6 +26,8 @@ class Row:
     ways: tuple[str, ...] = WAYS
     attempts: int | None = None
     """How often it asks when the answer is 429 twice; None where it does not ask again."""
+    resuming: tuple[str, ...] = ("resume",)
+    """What it asks to go on with a stream."""
     unknown: frozenset[str] = frozenset()
     """What it sends that no table of the API has; its records count it."""
 
@@ -37,7 +39,6 @@ class Row:
 
 _NO_CALL = "it has no such call"
 _NO_LIFE = dict.fromkeys(("get", "cancel", "delete", "resume"), _NO_CALL)
-_ONLY_ENDED = "it goes on only with a stream that ended well while its job did not"
 
 
 def _rows() -> list[Row]:
@@ -59,7 +60,7 @@ def _rows() -> list[Row]:
         Row("litellm 1.106.2", "litellm_client.py", python=("litellm==1.106.2",), cannot={"resume": _NO_CALL}),
         Row(
             "@ai-sdk/google 3.0.141", "ai_sdk.mjs", node=("@ai-sdk/google@3.0.141", "ai@6.0.326", "zod@4.1.12"),
-            cannot=dict.fromkeys(("get", "delete"), _NO_CALL), attempts=3,
+            cannot=dict.fromkeys(("get", "delete"), _NO_CALL), attempts=3, resuming=("resume", "resume"),
             unknown=frozenset({"request.input[].content[type=function_result]"}),
         ),
         Row(
@@ -67,7 +68,7 @@ def _rows() -> list[Row]:
         ),
         Row(
             "agno 3.1.10", "agno_client.py", python=("agno==3.1.10", "google-genai==2.34.0"), attempts=3,
-            cannot={**_NO_LIFE, "resume": _ONLY_ENDED},
+            cannot=dict.fromkeys(("get", "cancel", "delete"), _NO_CALL), resuming=("get", "resume"),
         ),
         Row(
             "langchain-google-genai 4.4.2", "passing.py", ("langchain",), ways=PASSES,

@@ -38,9 +38,9 @@ def told(run):
     return {"text": run.content or "", "status": str(getattr(run.status, "value", run.status)).lower()}
 
 
-def streamed(way):
+def streamed(way, **model):
     texts, error = [], None
-    for event in agent().run(PROMPTS[way], stream=True):
+    for event in agent(model=model).run(PROMPTS[way], stream=True):
         if event.event == "RunContent":
             texts.append(event.content or "")
         elif event.event == "RunError":
@@ -66,8 +66,7 @@ def orphan():
     return [{"error": told(run)["status"]}]
 
 
-def background():
-    return [told(agent(model={"agent": AGENT, "agent_poll_interval": 0.05}).run(PROMPTS["background"]))]
+RESEARCH = {"agent": AGENT, "agent_poll_interval": 0.05}
 
 
 def refused(way):
@@ -81,7 +80,8 @@ WAYS = {
     "two turns": two_turns,
     "fork": fork,
     "tool loop": lambda: [told(agent(tools=[get_weather]).run(PROMPTS["tool loop"]))],
-    "background": background,
+    "background": lambda: [told(agent(model=RESEARCH).run(PROMPTS["background"]))],
+    "resume": lambda: streamed("resume what ended", **RESEARCH),
     "400": lambda: refused("400"),
     "404": orphan,
     "429": lambda: [told(agent().run(PROMPTS["429"]))],
