@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tracer import normalize as normalizing
+from tracer.capture import patience
 from tracer.cli.main import run
 from tracer.store.reader import Reader
 
@@ -125,3 +127,21 @@ def test_without_a_database_it_makes_none(tmp_path: Path, capsys: pytest.Capture
     assert run(["reindex", "--db", str(missing)]) == 1
     assert "there is no database at" in capsys.readouterr().err
     assert not missing.exists()
+
+
+def test_a_record_that_our_code_never_comes_to_an_end_with_holds_up_no_other(
+    recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    understand = normalizing.understand
+
+    def endless(exchanges: Any, *rest: Any) -> Any:
+        while b"v1_c" in exchanges[0].response_body:
+            pass
+        return understand(exchanges, *rest)
+
+    monkeypatch.setattr(patience, "SECONDS", 0.2)
+    monkeypatch.setattr(normalizing, "understand", endless)
+    assert reindexed(capsys)["changed"] >= 1
+    with Reader(recorded) as reader:
+        (row,) = [row for row in reader.interactions() if "took more than" in str(reader.record(row.key)["notes"])]
+        assert b"v1_c" in reader.exchanges(row.key)[0].response_body

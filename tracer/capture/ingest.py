@@ -32,7 +32,7 @@ from tracer.errors import JournalError, StoreError, TracerError, UnusableStoreEr
 from tracer.fold import Readings
 from tracer.normalize import normalize, not_understood
 from tracer.pricing import load_prices
-from tracer.store.writer import Writer
+from tracer.store.writer import Normalize, Writer
 from tracer.wire.exchange import Exchange, Outcome
 
 _BATCH = 50
@@ -363,10 +363,16 @@ def _step_back() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def open_writer(db: Path, *, tier: Literal["free", "paid"] | None, prices: Path | None) -> Writer:
-    """A writer whose records know the project's tier and prices. Raises TracerError if either can't be read."""
+def open_writer(
+    db: Path, *, tier: Literal["free", "paid"] | None, prices: Path | None, patiently: bool = False
+) -> Writer:
+    """A writer whose records know the project's tier and prices. Raises TracerError if either can't be read.
+
+    With `patiently` each record on its own gets the time that an ingester gives a batch.
+    """
     table = load_prices(prices) if prices else None
-    made = functools.partial(normalize, tier=tier, prices=table, known=Readings())
+    made: Normalize = functools.partial(normalize, tier=tier, prices=table, known=Readings())
+    made = patience.limited(made) if patiently else made
     return Writer(db, normalize=made, report=lambda sentence: _log.warning("%s", sentence))
 
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 SECONDS = 30.0
 """How long a batch of exchanges may take to be understood and stored."""
+
+
+def limited[T](work: Callable[..., T]) -> Callable[..., T]:
+    """The same function, which may take `SECONDS` each time."""
+
+    def in_time(*arguments: Any, **named: Any) -> T:
+        with at_most(SECONDS):
+            return work(*arguments, **named)
+
+    return in_time
 
 
 @contextlib.contextmanager

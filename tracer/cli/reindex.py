@@ -26,7 +26,7 @@ def command(dry_run: bool, as_json: bool, db: str | None) -> int:
     settings = load_settings(db, None)
     open_for_reading(settings.db, old=True).close()  # says so if there is none
     with (
-        open_writer(settings.db, tier=settings.tier, prices=settings.prices) as writer,
+        open_writer(settings.db, tier=settings.tier, prices=settings.prices, patiently=True) as writer,
         progress("Reindexing", writer.records()) as reached,
     ):
         found = writer.reindex(dry_run=dry_run, reached=reached)
