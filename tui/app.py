@@ -11,13 +11,14 @@ from typing import ClassVar
 from textual.filter import LineFilter, Monochrome, NoColor
 
 from tracer.store.rows import InteractionRow
-from tui.data import Door, Source, Subject
+from tui.data import Door, Subject
 from tui.header import Facts
 from tui.memory import Memory
 from tui.messages import Go, Marked
 from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
 from tui.screens.page import PageScreen
 from tui.screens.shared import SharedScreen
+from tui.source import Source
 from tui.themes import LOOKS, Exchange, fitting
 from tui.witness import AttentiveApp
 
