@@ -195,6 +195,8 @@ def measure(variants: Sequence[Variant], options: argparse.Namespace) -> None:
                     variant.add(f"{part} cpu us, ingester", (variant.children() - before) / events * 1e6)
     for variant in variants:
         if "many" in options.only.split(","):
+            # What a process loads for its first streams is not what each of them costs.
+            asyncio.run(loads.listen(variant.port, 50, 3, 10))
             asyncio.run(streams(variant, "many", options.many, 8, 1500))
         if options.soak:
             load(variant, 16, 5_000)
