@@ -188,6 +188,16 @@ def test_damage_is_one_sentence(text: str, sentence: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_cut_off_anywhere_it_is_refused() -> None:
+    text = dumps([unary(), stream(), exchange(ASKED, b"\xff\x00binary")])
+    for end in range(1, len(text) - 1):
+        if end % 31 and text[end] != "\n":
+            continue
+        with pytest.raises(CassetteError, match=r"chat\.yaml is not a readable cassette"):
+            loads(text[:end], "chat.yaml")
+    assert len(loads(text[:-1])) == 3
+
+
 def test_vcrpy_writes_it_back_without_loss() -> None:
     from vcr.serialize import deserialize
     from vcr.serialize import serialize as vcr_serialize

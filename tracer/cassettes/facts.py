@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ from tracer.dialects import detect
 from tracer.errors import WireError
 from tracer.wire.exchange import Exchange
 from tracer.wire.sse import SseParser
+
+_HASH = re.compile(r"b2:[0-9a-f]{32}")
 
 
 def facts_of(exchange: Exchange) -> dict[str, Any]:
@@ -30,8 +33,9 @@ def facts_of(exchange: Exchange) -> dict[str, Any]:
         "sdk": exchange.request_header("x-goog-api-client") or exchange.request_header("user-agent"),
         "notes": list(exchange.notes),
         "request_size": exchange.request_size,
-        "body_hash": body_hash(exchange.response_body),
         "chunks": Row([chunk.at_us, chunk.wire_size, chunk.size] for chunk in exchange.chunks),
+        # The last one, and never left out: where it is whole, nothing of the file is missing.
+        "body_hash": body_hash(exchange.response_body),
     }
     return {name: value for name, value in facts.items() if value not in (None, [])}
 
@@ -39,6 +43,11 @@ def facts_of(exchange: Exchange) -> dict[str, Any]:
 def body_hash(body: bytes) -> str:
     """The tagged hash that ties measurements to a body."""
     return "b2:" + hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def is_whole(facts: object) -> bool:
+    """Whether a recording's facts were written to their end."""
+    return isinstance(facts, dict) and _HASH.fullmatch(str(facts.get("body_hash"))) is not None
 
 
 def microseconds(text: str) -> int:

@@ -30,7 +30,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tracer.cassettes import media
 from tracer.cassettes.bodies import message_body
-from tracer.cassettes.facts import body_hash, facts_of, microseconds
+from tracer.cassettes.facts import body_hash, facts_of, is_whole, microseconds
 from tracer.cassettes.literal import Row, serialize
 from tracer.cassettes.media import Fetch
 from tracer.cassettes.scalars import document_loader
@@ -43,6 +43,8 @@ from tracer.wire.keys import content_key
 
 FORMAT = 1
 VCR_VERSION = 1
+HEAD = "# Recorded by interactions-tracer.\n"
+"""The first line; with it and without metadata a file was cut off."""
 
 _CONNECTION = {
     "connection",
@@ -85,7 +87,7 @@ def write(
         "responses": [_response(exchange) for exchange in kept],
         "metadata": {**(values or {}), "tracer": {"format": FORMAT, "exchanges": facts}},
     }
-    return str(vcr_serialize(cassette, _Serializer)), files
+    return HEAD + str(vcr_serialize(cassette, _Serializer)), files
 
 
 def _without_media(exchange: Exchange, facts: dict[str, Any], files: dict[str, bytes]) -> Exchange:
@@ -93,7 +95,7 @@ def _without_media(exchange: Exchange, facts: dict[str, Any], files: dict[str, b
     response, got = media.taken_out(exchange.response_body)
     if not sent and not got:
         return exchange
-    facts["media"] = Row(sorted({*sent, *got}))
+    facts |= {"media": Row(sorted({*sent, *got})), "body_hash": facts.pop("body_hash")}
     files.update(sent | got)
     return replace(exchange, request_body=request, response_body=response)
 
@@ -124,6 +126,8 @@ def read(text: str, name: str = "the cassette", fetch: Fetch | None = None) -> t
     """The same with the values that tests have stored."""
     data = _parse(text, name)
     measured = _metadata(data, name)
+    if text.startswith(HEAD) and "tracer" not in (data.get("metadata") or {}):
+        raise _damaged(name, "its end is missing")
     exchanges: list[Exchange] = []
     for number, interaction in enumerate(data["interactions"]):
         try:
@@ -219,6 +223,8 @@ def _exchange(interaction: Mapping[str, Any], number: int, measured: Mapping[str
     response_headers = _headers(response.get("headers") or {})
     key = response.get("tracer")
     facts: Mapping[str, Any] = measured.get(key) or {}
+    if key is not None and not is_whole(facts):
+        raise ValueError("what was measured of it is missing")
     named = facts.get("media", ())
     body = media.put_back(_decoded(message_body(response), response_headers), named, fetch)
     request_body = media.put_back(message_body(request), named, fetch)
