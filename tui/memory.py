@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tui.takeaway import write
-
 FILE = "state.json"
 
 
@@ -69,6 +67,8 @@ class Memory:
     def _keep(self, name: str, value: Any) -> None:
         self._values[name] = value
         if self._path is not None:
+            from tui.takeaway import write
+
             try:
                 write(self._path, json.dumps(self._values, ensure_ascii=False))
             except OSError:

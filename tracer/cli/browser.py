@@ -14,9 +14,6 @@ from tracer.cli.diagnostics import Exit, say
 from tracer.cli.serving import address, is_loopback
 from tracer.errors import MissingExtraError, TracerError, UsageError
 
-ANYWHERE = "127.0.0.1:0"
-"""Loopback, any free port."""
-
 
 def serve_screen(listen: str, arguments: Sequence[str]) -> int:
     """Serve `tracer tui ARGUMENTS` until it is stopped; each browser tab gets a screen of its own.

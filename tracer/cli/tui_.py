@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import click
 
 import tracer
-from tracer.cli.browser import ANYWHERE, serve_screen
 from tracer.cli.diagnostics import Exit
 from tracer.cli.scope import upgrade
 from tracer.errors import MissingExtraError, TracerError, UsageError
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     "--web",
     metavar="[HOST:PORT]",
     is_flag=False,
-    flag_value=ANYWHERE,
+    flag_value="127.0.0.1:0",
     help="Serve the screen to a browser on this machine (default: 127.0.0.1 and any free port).",
 )
 def command(
@@ -61,6 +60,8 @@ def command(
         scope = ["--all-projects"] if shown is None else ["--project", shown]
         follows = ["--follow"] if follow else []
         chosen = [] if start is None else ["--", start.key]
+        from tracer.cli.browser import serve_screen
+
         return serve_screen(web, ["--db", str(settings.db), *scope, *follows, *chosen])
 
     from tui.app import TracerApp

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tracer.errors import UsageError
-from tracer.identity import storable
-from tracer.store.links import FAILED, RUNNING
+from tracer.store.rows import FAILED, RUNNING
 
 SORTS = {
     "cost": ("cost_nano DESC", "cost_nano DESC"),
@@ -81,6 +80,8 @@ def parse(text: str, *, now_us: int | None = None) -> Filter:
 
     `now_us` (Unix microseconds) is what `since:` counts back from; the present by default.
     """
+    from tracer.identity import storable  # a screen that opens without a filter does without
+
     now = time.time_ns() // 1000 if now_us is None else now_us
     conditions: list[Condition] = []
     any_project = ghosts = False

@@ -9,9 +9,7 @@ from typing import Any
 
 from tracer.identity import Group, ghost_key
 from tracer.identity.structure import first_turn, later_turns
-
-FAILED = "(status IS 'failed' OR state = 'error')"
-RUNNING = "(state = 'in_flight' OR (state = 'complete' AND status IN ('in_progress', 'queued')))"
+from tracer.store.rows import FAILED, RUNNING
 
 _GHOST_COLUMNS = (
     "rev, key, project, id, root_key, ghost, dialect, state, background, stream, started_at_us, polls, retries, hops, "

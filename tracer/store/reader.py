@@ -16,19 +16,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tracer.errors import StoreError
-from tracer.identity import storable
-from tracer.store import stats as counting
 from tracer.store import words
 from tracer.store.bodies import Codec
-from tracer.store.exchanges import Exchanges
 from tracer.store.filters import SORTS, Filter
-from tracer.store.links import RUNNING
-from tracer.store.rows import ConversationRow, InteractionRow
+from tracer.store.rows import RUNNING, ConversationRow, InteractionRow
 from tracer.store.schema import open_for_reading
 from tracer.wire.exchange import Exchange
 
 if TYPE_CHECKING:
     from tracer.context import Context, ToolTime
+    from tracer.store import stats as counting
+    from tracer.store.exchanges import Exchanges
 
 _INTERACTION = ", ".join(field.name for field in fields(InteractionRow))
 _CONVERSATION = ", ".join(field.name for field in fields(ConversationRow))
@@ -72,7 +70,7 @@ class Reader:
         self._path = path
         self._connection = open_for_reading(path)
         self._codec = Codec()
-        self._exchanges = Exchanges(self._connection)
+        self._loader: Exchanges | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +83,16 @@ class Reader:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+    @property
+    def _exchanges(self) -> Exchanges:
+        # What lists need is imported with this module, what one interaction needs when it is first asked for: the
+        # screen is there sooner.
+        if self._loader is None:
+            from tracer.store.exchanges import Exchanges
+
+            self._loader = Exchanges(self._connection)
+        return self._loader
 
     def data_version(self) -> int:
         """Changes when another connection has written; cheap enough to ask ten times a second."""
@@ -164,12 +172,16 @@ class Reader:
     def stats(self, by: str, where: Filter | None = None, project: str | None = None) -> list[counting.Group]:
         """Interactions counted by one of `store.stats.GROUPS`; the largest group first, days in order. No ghosts."""
         clause, values = _scoped(where, project)
+        from tracer.store import stats as counting
+
         with self._clear_errors():
             return counting.groups(self._connection.execute, by, f"{clause} AND ghost = 0", values)
 
     def course(self, by: str, buckets: int, project: str | None = None) -> dict[str | None, list[float | None]]:
         """For each group the mean duration, in microseconds, in equal spans of its time; None where nothing was."""
         clause, values = _scoped(None, project)
+        from tracer.store import stats as counting
+
         with self._clear_errors():
             return counting.course(self._connection.execute, by, f"{clause} AND ghost = 0", values, buckets)
 
@@ -181,6 +193,8 @@ class Reader:
     def never_seen(self, where: Filter | None = None, project: str | None = None) -> list[counting.NeverSeen]:
         """What no table of ours knows of the wire, the latest newcomer first."""
         clause, values = _scoped(where, project)
+        from tracer.store import stats as counting
+
         with self._clear_errors():
             return counting.never_seen(self._connection.execute, clause, values)
 
@@ -299,6 +313,8 @@ class Reader:
         Raises StoreError if there is none, or with the candidates if there are several.
         """
         scope, values = _scoped(None, project)
+        from tracer.identity import storable
+
         text = storable(text)
         if text == "@last":
             rows = self._query(f"SELECT key FROM interaction WHERE {scope} AND ghost = 0 {_NEWEST} LIMIT 1", values)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FAILED = "(status IS 'failed' OR state = 'error')"
+RUNNING = "(state = 'in_flight' OR (state = 'complete' AND status IN ('in_progress', 'queued')))"
+"""Conditions on the table `interaction`."""
+
 
 @dataclass(frozen=True, slots=True)
 class InteractionRow:

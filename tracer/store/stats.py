@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tracer.store.links import FAILED
+from tracer.store.rows import FAILED
 
 type Query = Callable[[str, Sequence[Any]], Iterable[tuple[Any, ...]]]
 

@@ -5,16 +5,15 @@ Keys change state here and nowhere else; workers read through the door and post 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
 from tracer.errors import UsageError
 from tracer.store.filters import Filter, parse
-from tui import media, takeaway
 from tui.data import Door, Subject
 from tui.feed import Feed
 from tui.header import Facts
@@ -29,7 +28,6 @@ from tui.messages import (
     TreeLoaded,
     ValuesLoaded,
 )
-from tui.screens.menu import Choice, MenuScreen
 from tui.screens.panes import PanesScreen
 from tui.widgets.conversations import ConversationList
 from tui.widgets.filter_bar import FilterBar
@@ -315,6 +313,9 @@ class ConversationsScreen(PanesScreen):
         elif len(items) == 1:
             self._open_media(items[0])
         else:
+            from tui import media
+            from tui.screens.menu import Choice, MenuScreen
+
             choices = [Choice(str(place), media.one_line(item), str(place)) for place, item in enumerate(items, 1)]
 
             def chosen(place: str | None) -> None:
@@ -323,7 +324,9 @@ class ConversationsScreen(PanesScreen):
 
             self.app.push_screen(MenuScreen("Open", choices), chosen)
 
-    def _open_media(self, item: media.Item) -> None:
+    def _open_media(self, item: Mapping[str, Any]) -> None:
+        from tui import takeaway
+
         self.say(takeaway.opened(item, self._folder))
 
     def _set_follow(self, follow: bool) -> None:

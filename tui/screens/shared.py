@@ -17,8 +17,6 @@ from tui import takeaway
 from tui.commands import COPIES, EXPORTS
 from tui.data import Door, Subject, Whole
 from tui.messages import Go, Marked
-from tui.screens.help import HelpScreen, actions_of, keys_of
-from tui.screens.menu import Choice, MenuScreen, PaletteScreen
 from tui.screens.prompting import PromptingScreen
 from tui.themes import LOOKS
 
@@ -88,6 +86,8 @@ class SharedScreen(PromptingScreen):
 
     def action_help(self) -> None:
         """Every key that works here."""
+        from tui.screens.help import HelpScreen, actions_of, keys_of
+
         everywhere = actions_of(SharedScreen) | actions_of(PromptingScreen)
         self.app.push_screen(HelpScreen(keys_of(self, self.pane, self.NAME.capitalize() or "Panes", everywhere)))
 
@@ -126,6 +126,8 @@ class SharedScreen(PromptingScreen):
 
     def action_copy(self) -> None:
         """Choose what to copy."""
+        from tui.screens.menu import Choice, MenuScreen
+
         extra = self.extra_copies()
         choices = [Choice(key, does, key) for key, does in takeaway.COPY]
         choices += [Choice(key, does, key) for key, does, _ in extra]
@@ -158,6 +160,7 @@ class SharedScreen(PromptingScreen):
 
     def action_export(self) -> None:
         """Choose what to write into the working folder."""
+        from tui.screens.menu import Choice, MenuScreen
 
         def write(key: str | None) -> None:
             if key is not None:
@@ -229,6 +232,8 @@ class SharedScreen(PromptingScreen):
 
     def action_palette(self) -> None:
         """Choose from everything that works here."""
+        from tui.screens.menu import Choice, PaletteScreen
+
         choices, nodes = [], {}
         for active in self.active_bindings.values():
             binding = active.binding

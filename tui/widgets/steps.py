@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segment
 from textual import events
@@ -13,12 +13,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.worker import Worker
 
-from tui.blocks import blocks
 from tui.data import Detail
-from tui.parts import Block
-from tui.summary import head
-from tui.transcript import Body, Line, bodies, lines
 from tui.widgets.virtual_list import Hint, VirtualList
+
+if TYPE_CHECKING:
+    # What draws a transcript is imported with the first one: the list is there sooner.
+    from tui.parts import Block
+    from tui.transcript import Body, Line
 
 
 class StepsPane(VirtualList):
@@ -100,6 +101,9 @@ class StepsPane(VirtualList):
         pictures = self.app.console.color_system in ("truecolor", "256")
 
         async def work() -> None:
+            from tui.blocks import blocks
+            from tui.transcript import bodies
+
             shown = blocks(detail)
             drawn = await asyncio.to_thread(bodies, shown, width, pictures=pictures)
             self.post_message(self.LaidOut(detail, width, shown, drawn))
@@ -124,6 +128,8 @@ class StepsPane(VirtualList):
     def _fold(self) -> None:
         if self._drawn is None:
             return
+        from tui.transcript import Line, lines
+
         detail, width = self._drawn
         body = lines(self._blocks, self._bodies, width, self._opened, thoughts=self.thoughts_open)
         self.lines = [*(Line(segments) for segments in self.head(detail, width)), *body]
@@ -131,6 +137,8 @@ class StepsPane(VirtualList):
 
     def head(self, detail: Detail, width: int) -> list[list[Segment]]:
         """The lines above the blocks."""
+        from tui.summary import head
+
         return head(detail, width)
 
     def toggle_thoughts(self) -> bool:
