@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from tracer.store.rows import ConversationRow
 from tracer.testing import answer, exchange, function_call
 from tui.blocks import blocks
-from tui.markdown import markdown, paragraphs, rendered
+from tui.markdown import is_plain, markdown, paragraphs, plain, rendered
 from tui.outline import outline
 from tui.summary import head
 from tui.theme import S
@@ -291,3 +291,40 @@ def test_of_a_growing_text_only_the_last_paragraph_is_drawn_again():
     before = rendered.cache_info().misses
     markdown(grown[-1] + " still", 50, S.plain)
     assert rendered.cache_info().misses == before + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello world. " * 30,
+        "One line\nand another of the same paragraph, which goes on and on",
+        "Grüße, 日本語 テスト " * 20,
+        "ends in spaces   ",
+        "averylongwordthatfitsnowhere" * 5,
+    ],
+)
+def test_mere_words_are_drawn_as_markdown_would(text):
+    assert is_plain(text)
+    plainly = [said(line).rstrip() for line in plain(text, 40, S.plain)]
+    assert plainly == [said(line).rstrip() for line in rendered(text, 40, S.plain)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a *b*",
+        "- x",
+        "1. x",
+        "x\n- y",
+        "Title\n===",
+        "kept  \nbreak",
+        "    code",
+        "a `b`",
+        "www.example.com",
+        "&amp;",
+        "a\n\nb",
+        "",
+    ],
+)
+def test_what_may_be_markdown_is_no_mere_words(text):
+    assert not is_plain(text)

@@ -8,11 +8,14 @@ from dataclasses import replace
 from threading import Event
 
 import pytest
+from drawn import ask, write
 
 from tracer.store.reader import Totals
 from tracer.store.rows import ConversationRow
+from tracer.testing import START_US, answer, exchange
 from tui.pages import PAGE
 from tui.widgets.conversations import ConversationList
+from tui.widgets.virtual_list import VirtualList
 
 MANY = 50_000
 ROW = ConversationRow(
@@ -140,3 +143,61 @@ async def test_the_first_page_needs_no_list_of_all(opened, work):
             assert driver.title == f"Conversation {MANY - 1}"
     finally:
         released.set()
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Lines drawn of each pane, by its id."""
+    counted: Counter[str] = Counter()
+    draw = VirtualList.render_line
+
+    def counting(self, y):
+        counted[self.id] += 1
+        return draw(self, y)
+
+    monkeypatch.setattr(VirtualList, "render_line", counting)
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("keys", "pane", "lines"),
+    [
+        (("tab", "z"), "tree", 4),
+        (("tab", "tab"), "steps", 2),
+        (("tab", "r"), "right", 2),
+        (("tab", "w"), "bars", 2),
+        (("tab", "C"), "turns", 2),
+        (("tab", "C", "tab"), "had", 2),
+        (("L",), "live", 2),
+    ],
+)
+async def test_a_move_within_the_view_draws_two_rows_in_every_pane(opened, tmp_path, drawn, keys, pane, lines):
+    text = "\n\n".join(f"Paragraph {n}" for n in range(200))
+    turns = [
+        exchange(
+            ask(f"Turn {n}", f"v1_{n - 1}" if n else None), answer(f"v1_{n}", text=text), at_us=START_US + n * 10**7
+        )
+        for n in range(40)
+    ]
+    write(tmp_path / "work.db", *turns)
+    async with opened(tmp_path / "work.db") as driver:
+        await driver.press(*keys)
+        await driver.press("g")
+        drawn.clear()
+        driver.app.screen.focused.action_move(1)
+        await driver.pilot.pause()
+        assert drawn[pane] == lines
+        assert sum(drawn.values()) <= lines + 48  # and the steps of the turn, once the cursor rests
+
+
+async def test_a_large_body_draws_what_is_in_view(opened, tmp_path, drawn):
+    body = {"id": "v1_l", "object": "interaction", "numbers": list(range(50_000))}
+    write(tmp_path / "large.db", exchange(ask("Large"), body))
+    async with opened(tmp_path / "large.db") as driver:
+        await driver.press("r")
+        view = driver.app.screen.query_one("#right")
+        assert view.total > 50_000
+        for key in ("pagedown", "G", "g", "j", "enter"):
+            drawn.clear()
+            await driver.press(key)
+            assert sum(drawn.values()) <= 4 * 48, key
