@@ -9,27 +9,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import os
-import pty
-import select
-import signal
 import sqlite3
 import statistics
-import struct
 import sys
 import tempfile
-import termios
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from terminal import Terminal, percentile
 
 from tracer.normalize import normalize
 from tracer.store.writer import Writer
 from tracer.testing import answer, exchange
 
-QUIET_SECONDS = 0.15
-"""An answer is over when nothing came for so long."""
 KEYS = (("j", b"j", 60), ("page down", b"\x06", 60), ("last and first row", b"Gg", 20), ("tree pane", b"\t", 20))
 EMPTY_APP = "from textual.app import App; App().run()"
 
@@ -72,74 +65,6 @@ def make(path: Path, rows: int) -> None:
         connection.commit()
 
 
-class Terminal:
-    """A program on a pseudo-terminal."""
-
-    def __init__(self, command: list[str], environ: dict[str, str]) -> None:
-        self.started = time.perf_counter()
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execvpe(command[0], command, environ)  # noqa: S606
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
-        self.output = b""
-
-    def read(self, seconds: float) -> bytes:
-        """What comes within so long; empty if nothing does."""
-        ready, _, _ = select.select([self.fd], [], [], seconds)
-        data = os.read(self.fd, 1 << 16) if ready else b""
-        self.output += data
-        return data
-
-    def wait_for(self, words: bytes, seconds: float = 120) -> float:
-        """Seconds from the start until `words` are on the screen."""
-        while words not in self.output:
-            if time.perf_counter() - self.started > seconds:
-                raise SystemExit(f"{words!r} did not come within {seconds} s")
-            self.read(1)
-        return time.perf_counter() - self.started
-
-    def settle(self) -> None:
-        """Until nothing more comes."""
-        while self.read(QUIET_SECONDS):
-            pass
-
-    def cpu_ms(self) -> float:
-        """On-CPU time of all threads so far."""
-        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
-
-    def rss_mb(self) -> float:
-        """Resident memory."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-    def key(self, typed: bytes) -> tuple[float, float, float, float]:
-        """Milliseconds to the first and the last byte of the answer, and of CPU until then."""
-        before, cpu = time.perf_counter(), self.cpu_ms()
-        os.write(self.fd, typed)
-        first = last = before
-        cpu_first = cpu
-        while self.read(QUIET_SECONDS):
-            last = time.perf_counter()
-            if first == before:
-                first, cpu_first = last, self.cpu_ms()
-        return (first - before) * 1000, (last - before) * 1000, cpu_first - cpu, self.cpu_ms() - cpu
-
-    def until(self, typed: bytes, words: bytes) -> tuple[float, float]:
-        """Milliseconds of wall time and of CPU until `words` are shown."""
-        before, cpu, self.output = time.perf_counter(), self.cpu_ms(), b""
-        os.write(self.fd, typed)
-        while words not in self.output:
-            self.read(1)
-        return (time.perf_counter() - before) * 1000, self.cpu_ms() - cpu
-
-    def end(self) -> None:
-        """Kill it."""
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        os.close(self.fd)
-
-
 def started(command: list[str], environ: dict[str, str], words: bytes, times: int) -> tuple[float, float]:
     """Median seconds and CPU milliseconds until `words` are on the screen."""
     found = []
@@ -149,11 +74,6 @@ def started(command: list[str], environ: dict[str, str], words: bytes, times: in
         found.append((seconds, terminal.cpu_ms()))
         terminal.end()
     return statistics.median(wall for wall, _ in found), statistics.median(cpu for _, cpu in found)
-
-
-def percentile(values: list[float], part: float) -> float:
-    """Nearest rank."""
-    return sorted(values)[min(len(values) - 1, int(part * len(values)))]
 
 
 def measure(path: Path, rows: int, say: Callable[[str], None]) -> None:
@@ -177,11 +97,24 @@ def measure(path: Path, rows: int, say: Callable[[str], None]) -> None:
         ]
         say(f"{name:<22}{columns[0]}      {columns[1]}     {columns[2]}")
     terminal.key(b"\x1b\x1b")
-    terminal.key(b"/")
-    terminal.key(b"status:failed model:pro")
-    wall, cpu = terminal.until(b"\r", f" of {rows:,}".encode())
-    say(f"filter until it is counted {wall:6.0f} ms, {cpu:.0f} ms CPU")
+    for text, page, whole in (
+        ("status:failed tool:lookup_order", rows - rows % 60, f" of {rows:,}"),
+        ("sort:cost", dearest(rows), f" {rows:,} of {rows:,}"),
+    ):
+        terminal.key(b"\x1b")
+        terminal.key(b"/")
+        terminal.key(text.encode())
+        first, _ = terminal.until(b"\r", f"Question {page} ".encode())
+        typed = [terminal.key(b"j", 0.02)[0] for _ in range(10)]
+        wall, _ = terminal.until(b"", whole.encode())
+        say(f"{text:<34} first page {first:5.0f} ms, whole {first + wall:6.0f} ms, keys meanwhile {max(typed):5.1f} ms")
     terminal.end()
+
+
+def dearest(rows: int) -> int:
+    """The number of a question that sorting by cost brings onto the screen, and that was not on it."""
+    newest = next(number for number in range(rows, 0, -1) if number % 99 == 98)
+    return newest - 99
 
 
 def main() -> None:
