@@ -62,8 +62,9 @@ class Internet:
     def records(self) -> list[dict[str, Any]]:
         command = [sys.executable, "-m", "tracer", "list", "--json"]
         done = subprocess.run(
-            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, check=True
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, check=False
         )
+        assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
