@@ -1,4 +1,4 @@
-"""A program on a pseudo-terminal of 160x48, its keys timed: for measurements of the screen. Linux only (reads /proc)."""
+"""A program on a pseudo-terminal of 160x48, its keys timed, for measuring the screen. Linux only (reads /proc)."""
 
 from __future__ import annotations
 
