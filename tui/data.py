@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer.errors import StoreError
 from tracer.store.filters import Filter
-from tracer.store.reader import Totals
-from tracer.store.rows import ConversationRow, InteractionRow
+from tracer.store.rows import ConversationRow, InteractionRow, Totals
 from tracer.wire.exchange import Exchange
 from tui.outline import Branch
 from tui.source import Source

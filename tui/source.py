@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tracer.store.filters import Filter
-from tracer.store.reader import RunRow, Totals
-from tracer.store.rows import ConversationRow, InteractionRow
+from tracer.store.rows import ConversationRow, InteractionRow, RunRow, Totals
 from tracer.wire.exchange import Exchange
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from threading import Event
 import pytest
 from drawn import ask, write
 
-from tracer.store.reader import Totals
-from tracer.store.rows import ConversationRow
+from tracer.store.rows import ConversationRow, Totals
 from tracer.testing import START_US, answer, exchange
 from tui.pages import PAGE
 from tui.widgets.conversations import ConversationList

@@ -10,7 +10,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,7 +19,7 @@ from tracer.errors import StoreError
 from tracer.store import words
 from tracer.store.bodies import Codec
 from tracer.store.filters import SORTS, Filter
-from tracer.store.rows import RUNNING, ConversationRow, InteractionRow
+from tracer.store.rows import RUNNING, ConversationRow, InteractionRow, RunRow, Totals
 from tracer.store.schema import open_for_reading
 from tracer.wire.exchange import Exchange
 
@@ -38,29 +38,6 @@ _NEWEST_LOOKED_AT = 20_000
 """Conversations among which the first page of a filter is looked for: a few hundredths of a second."""
 _GENERATIONS = 64
 """How many turns back, and how many forks ahead, the calls and results of one interaction are looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One start of `tracer run` or `tracer proxy`."""
-
-    run: str
-    project: str
-    started_at_us: int
-    ended_at_us: int | None
-    command: tuple[str, ...]
-    tags: dict[str, str]
-    exit_code: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """All conversations of a project (or of all) summed up."""
-
-    conversations: int
-    interactions: int
-    cost_nano: int | None
-    """Null if no cost is known."""
 
 
 class Reader:

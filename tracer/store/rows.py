@@ -75,3 +75,26 @@ class ConversationRow:
     last_at_us: int
     models: str
     """Names of the models and agents, separated by spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One start of `tracer run` or `tracer proxy`."""
+
+    run: str
+    project: str
+    started_at_us: int
+    ended_at_us: int | None
+    command: tuple[str, ...]
+    tags: dict[str, str]
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All conversations of a project (or of all) summed up."""
+
+    conversations: int
+    interactions: int
+    cost_nano: int | None
+    """Null if no cost is known."""
