@@ -285,11 +285,11 @@ def test_a_text_drawn_by_paragraphs_is_the_text_drawn_at_once():
 
 
 def test_of_a_growing_text_only_the_last_paragraph_is_drawn_again():
-    grown = [LONG + " and more" * times for times in range(1, 20)]
+    grown = [LONG + " and *more*" * times for times in range(1, 20)]
     for text in grown:
         markdown(text, 50, S.plain)
     before = rendered.cache_info().misses
-    markdown(grown[-1] + " still", 50, S.plain)
+    markdown(grown[-1] + " *still*", 50, S.plain)
     assert rendered.cache_info().misses == before + 1
 
 
