@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -82,7 +83,7 @@ def install(interceptor: Interceptor, *, over: Interceptor | None = None) -> Non
             _instead[id(over)] = interceptor
         _wrap(threading.Thread, "start", _start_method)
         for name in LIBRARIES:
-            if importlib.util.find_spec(name) is not None:
+            if name in sys.modules or importlib.util.find_spec(name) is not None:
                 library = importlib.import_module(name)
                 _wrap(getattr(library, _SYNC[0]), _SYNC[1], functools.partial(_sync_method, library))
                 _wrap(getattr(library, _ASYNC[0]), _ASYNC[1], functools.partial(_async_method, library))
@@ -138,7 +139,7 @@ def _start_method(below: Callable[..., Any], _network: object) -> Callable[..., 
 
 
 def _sync_method(library: Any, below: _Send, network: _Send) -> _Send:
-    tee_class: Any = type("Tee", (_Tee, library.SyncByteStream), {})
+    tee_class = _tee_class(_Tee, library.SyncByteStream)
 
     def handle_request(transport: Any, request: Any) -> Any:
         interceptor, place = _destination(request)
@@ -163,7 +164,7 @@ def _sync_method(library: Any, below: _Send, network: _Send) -> _Send:
 
 
 def _async_method(library: Any, below: _Send, network: _Send) -> _Send:
-    tee_class: Any = type("AsyncTee", (_AsyncTee, library.AsyncByteStream), {})
+    tee_class = _tee_class(_AsyncTee, library.AsyncByteStream)
 
     async def handle_async_request(transport: Any, request: Any) -> Any:
         interceptor, place = _destination(request)
@@ -185,6 +186,12 @@ def _async_method(library: Any, below: _Send, network: _Send) -> _Send:
         return response
 
     return handle_async_request
+
+
+@functools.cache
+def _tee_class(tee: type, stream: type) -> Any:
+    # Making a class takes as long as all else that wrapping does.
+    return type(tee.__name__.lstrip("_"), (tee, stream), {})
 
 
 class _Tee:
