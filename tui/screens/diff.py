@@ -10,18 +10,17 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 
 from tracer.diff import Difference, diff
 from tracer.errors import TracerError
 from tui.comparison import Shown, compared
 from tui.data import Door, Subject, Whole
+from tui.screens.one_pane import one_pane
 from tui.screens.page import PageScreen
 from tui.screens.shared import SharedScreen
 from tui.text import clean
 from tui.theme import S
 from tui.widgets.bars import Bar, HintBar, PaneTitle
-from tui.widgets.search_bar import SearchBar
 from tui.widgets.virtual_list import Hint, VirtualList
 
 
@@ -92,13 +91,7 @@ class DiffScreen(PageScreen):
 
     def compose(self) -> ComposeResult:
         """One pane between the bars."""
-        yield Bar(id="header")
-        view = DiffView(id="diff")
-        with Vertical():
-            yield PaneTitle(view)
-            yield view
-        yield SearchBar()
-        yield HintBar(id="hints")
+        yield from one_pane(DiffView(id="diff"))
 
     @property
     def view(self) -> DiffView:
@@ -160,13 +153,7 @@ class MissScreen(SharedScreen):
 
     def compose(self) -> ComposeResult:
         """One pane between the bars."""
-        yield Bar(id="header")
-        view = DiffView(id="diff")
-        with Vertical():
-            yield PaneTitle(view)
-            yield view
-        yield SearchBar()
-        yield HintBar(id="hints")
+        yield from one_pane(DiffView(id="diff"))
 
     @property
     def pane(self) -> DiffView:

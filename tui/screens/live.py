@@ -11,16 +11,15 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 
 from tracer.cassettes.verdicts import Verdict, of_folder
 from tracer.errors import StoreError
 from tui.data import Counted, Door, Running, Subject
+from tui.screens.one_pane import one_pane
 from tui.screens.shared import SharedScreen
 from tui.statistics import Drawn, page
 from tui.theme import S
 from tui.widgets.bars import Bar, HintBar, PaneTitle
-from tui.widgets.search_bar import SearchBar
 from tui.widgets.virtual_list import Hint, VirtualList
 
 LOOK_SECONDS = 1.0
@@ -80,13 +79,7 @@ class LiveScreen(SharedScreen):
 
     def compose(self) -> ComposeResult:
         """One pane between the bars."""
-        yield Bar(id="header")
-        view = StatisticsView(id="live")
-        with Vertical():
-            yield PaneTitle(view)
-            yield view
-        yield SearchBar()
-        yield HintBar(id="hints")
+        yield from one_pane(StatisticsView(id="live"))
 
     @property
     def view(self) -> StatisticsView:
