@@ -83,11 +83,9 @@ class Ingester:
         self.exchanges = 0
         """How many exchanges were stored to their end."""
 
-    def follow(self, tail: SetTail) -> bool:
-        """One look at a set that is being written; whether there was anything. Raises StoreError."""
-        busy = False
+    def follow(self, tail: SetTail) -> None:
+        """One look at a set that is being written. Raises StoreError."""
         for news in tail.news():
-            busy = True
             self._store_runs(news.runs)
             self._store(news.finished)
         self._show_running(tail)
@@ -97,7 +95,6 @@ class Ingester:
         for path in spent:
             path.unlink(missing_ok=True)
             tail.forget(path)
-        return busy
 
     def _show_running(self, tail: SetTail) -> None:
         began = time.monotonic()
@@ -262,13 +259,15 @@ def _serve(ingester: Ingester, folder: Path, own: str, parent: _Parent, limit: S
     mark = Mark(folder, own)
     while True:
         at_us, began = time.time_ns() // 1000, time.monotonic()
-        busy = ingester.follow(tail)
+        ingester.follow(tail)
         mark.caught_up(at_us, *tail.place())
-        busy = next(backlog, ...) is None or busy
-        if not busy or time.monotonic() - began < _LIGHT_SECONDS:
+        more = next(backlog, ...) is None
+        if time.monotonic() - began < _LIGHT_SECONDS:
             ingester.tidy()
             limit.keep()
-        if parent.ended_within(0 if busy else _POLL_SECONDS):
+        # Looks begin a while apart: one at every event of many streams would take a core from the proxy and the app.
+        rest = 0.0 if more else _POLL_SECONDS - (time.monotonic() - began)
+        if parent.ended_within(max(rest, 0.0)):
             break
     owned = _take_over_patiently(folder, own)
     if owned is not None:

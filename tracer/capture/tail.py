@@ -68,8 +68,10 @@ class SetTail:
 
     def spent(self) -> list[Path]:
         """Segments that no running exchange needs and that the writer has left behind."""
-        needed = {path for homes in self._homes.values() for path in homes}
         known = sorted(self._readers)
+        if len(known) < 2:
+            return []
+        needed = {path for homes in self._homes.values() for path in homes}
         return [path for path in known[:-1] if path not in needed]
 
     def forget(self, path: Path) -> None:
