@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from textual.filter import LineFilter, Monochrome, NoColor
+from textual.worker import Worker
 
 from tracer.store.rows import InteractionRow
 from tui.data import Door, Subject
-from tui.header import Facts
-from tui.memory import Memory
+from tui.header import Behind, Facts, late
 from tui.messages import Go, Marked
 from tui.screens.conversations import POLL_SECONDS, ConversationsScreen, Start
 from tui.screens.page import PageScreen
 from tui.screens.shared import SharedScreen
 from tui.source import Source
-from tui.themes import LOOKS, Exchange, fitting
-from tui.witness import AttentiveApp
+from tui.themed import ThemedApp
+
+BEHIND_SECONDS = 1.0
 
 
 def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-class TracerApp(AttentiveApp):
+class TracerApp(ThemedApp):
     """The screen of `tracer tui`. `open_source` makes a reader for the thread that calls it."""
 
     CSS_PATH = "app.tcss"
@@ -45,23 +45,20 @@ class TracerApp(AttentiveApp):
         poll_seconds: float | None = POLL_SECONDS,
         folder: Path | None = None,
         make_test: Callable[[str, bool], str] | None = None,
+        behind: Callable[[], tuple[int, float]] | None = None,
         theme: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(folder, theme)
         self.make_test = make_test
         """Writes a cassette and a test of an interaction (by its key) and, if wanted, of all that continues it; returns
         what to say of it."""
+        self._ask_behind = behind
+        self.behind: Behind | None = None
+        """How far the database is behind what is recorded, asked beside the keys."""
+        self._look_often = poll_seconds is not None
         self._now_us = now_us
         self.folder = folder
         """Where copies and what other programs open are kept; None for nowhere."""
-        self.memory = Memory(folder)
-        self._exchange: Exchange | None = None
-        for look in LOOKS.values():
-            self.register_theme(look.theme)
-        chosen = theme or self.memory.theme
-        fits = fitting(os.environ, self.console.color_system)
-        self.look = "plain" if self.no_color else chosen if chosen in LOOKS else fits
-        self._put_on(self.look)
         self.door = Door(open_source, facts.project)
         self.marked: Subject | None = None
         """A of a comparison that waits for B."""
@@ -75,29 +72,25 @@ class TracerApp(AttentiveApp):
             memory=self.memory,
         )
 
-    def wear(self, look: str) -> str:
-        """Another theme, which stays; returns what to say of it."""
-        if self.no_color:
-            return "NO_COLOR is set: there are no colours to change"
-        self._put_on(look)
-        self.memory.keep_theme(look)
-        return f"theme: {look}; it stays so"
-
-    def _put_on(self, look: str) -> None:
-        self.look = look
-        self._exchange = LOOKS[look].exchange(self.console.color_system)
-        self.theme = LOOKS[look].theme.name
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Colours as the theme has them; none at all if NO_COLOR is set."""
-        own = [self._exchange] if self._exchange is not None and self._exchange.enabled else []
-        others = [each for each in super().get_line_filters() if not isinstance(each, Monochrome | NoColor)]
-        return [*own, *others, *([NoColor()] if self.no_color else [])]
-
     def on_mount(self) -> None:
         """Show the first screen."""
         self.animation_level = "none"
         self.push_screen(self.first_screen)
+        if self._look_often and self._ask_behind is not None:
+            self.set_interval(BEHIND_SECONDS, self.look_behind)
+
+    def look_behind(self) -> None:
+        """Find out how far the database is behind, and show it."""
+        if (ask := self._ask_behind) is None:
+            return
+
+        async def work() -> None:
+            shown, self.behind = late(self.behind), Behind(*await asyncio.to_thread(ask))
+            for screen in self.screen_stack if late(self.behind) != shown else ():
+                if isinstance(screen, SharedScreen):
+                    screen.bring_up_to_date()
+
+        _: Worker[None] = self.run_worker(work, group="behind", exclusive=True)
 
     def on_go(self, message: Go) -> None:
         """Open a screen over the first one, in place of any that is there."""

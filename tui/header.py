@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.segment import Segment
 
 from tui.data import Overview
-from tui.text import clean, cut, money
+from tui.text import clean, cut, duration, money, size
 from tui.theme import S
 
 
@@ -20,6 +21,28 @@ class Facts:
     """The database's file name."""
     project: str | None
     """None for all projects."""
+
+
+class Behind(NamedTuple):
+    """What crossed and is not in the database yet."""
+
+    bytes: int
+    seconds: float
+    """For how long it may have been waiting."""
+
+
+LATE_SECONDS = 1.0
+"""What waits no longer is on its way."""
+
+
+def late(behind: Behind | None) -> list[Segment]:
+    """How far the database is behind the recording, if it is."""
+    if behind is None or not behind.bytes or behind.seconds < LATE_SECONDS:
+        return []
+    return [
+        Segment(f" {duration(round(behind.seconds * 1e6))} behind · {size(behind.bytes)} wait ", S.badge),
+        Segment(" "),
+    ]
 
 
 def header(

@@ -15,7 +15,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from tui.text import clean
+from tui.text import clean, size
 
 PICTURE_COLUMNS = 56
 PICTURE_ROWS = 14
@@ -42,14 +42,6 @@ def named(item: Item) -> str:
     if item.get("sample_rate"):
         words.append(f"{item['sample_rate']} Hz")
     return "  ".join(word for word in words if word)
-
-
-def size(number: int) -> str:
-    """Bytes in their natural unit."""
-    for limit, unit in ((1 << 20, "MB"), (1 << 10, "kB")):
-        if number >= limit:
-            return f"{number / limit:.1f} {unit}"
-    return f"{number} bytes"
 
 
 def contents(item: Item) -> bytes | None:

@@ -144,6 +144,14 @@ def duration(us: int | None) -> str:
     return f"{minutes // 60}h{minutes % 60:02}"
 
 
+def size(number: int) -> str:
+    """Bytes in their natural unit."""
+    for limit, unit in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")):
+        if number >= limit:
+            return f"{number / limit:.1f} {unit}"
+    return f"{number} bytes"
+
+
 def age(us: int, now_us: int) -> str:
     """How long ago: now, 12s, 4m, 3h, 6d, then the date."""
     seconds = max(0, now_us - us) // 1_000_000

@@ -7,6 +7,8 @@ the panes therefore notes the keys that passed it, and the app sends on those th
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from textual import events
 from textual.app import App
 from textual.widget import Widget
@@ -23,7 +25,14 @@ class Witness(Widget):
 
 
 class AttentiveApp(App[None]):
-    """An app whose prompts and menus are witnesses."""
+    """An app whose prompts and menus are witnesses, and to which escape is a key of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with suppress(ImportError):  # a Textual whose parser is elsewhere reads its keys as it does
+            from tui.escapes import tell_escapes
+
+            tell_escapes(self.driver_class)
 
     def on_key(self, event: events.Key) -> None:
         """Every key that nothing took comes by here; one that was on its way to a former focus is sent on."""

@@ -167,6 +167,7 @@ def opened(database: Path) -> Callable[..., Any]:
         wait: bool = True,
         folder: Path | None = None,
         theme: str | None = "dark",
+        behind: Callable[[], tuple[int, float]] | None = None,
     ) -> AsyncIterator[Driver]:
         app = TracerApp(
             source or (lambda: Reader(path)),
@@ -177,6 +178,7 @@ def opened(database: Path) -> Callable[..., Any]:
             poll_seconds=None,
             folder=folder,
             theme=theme,
+            behind=behind,
         )
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)

@@ -202,3 +202,37 @@ def test_the_real_thing_in_a_real_terminal(tmux, database, tmp_path):
     until(screen, "Conversations ▸ Tree ▸ Interaction")
     tmux("send-keys", "q")
     until(screen, "left with 0")
+
+
+LOCKING = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+input()
+"""
+
+
+def test_a_locked_database_is_waited_for_on_the_screen(tmux, database, tmp_path):
+    line = f"{sys.executable} -m tracer tui --db {database} --project test; echo left with $?"
+    environment = ["-e", f"TRACER_HOME={tmp_path}", "-e", "TERM=xterm-256color", "-e", f"PYTHONPATH={ROOT}"]
+    shell = ["sh", "-c", f"unset COLUMNS LINES; {line}; exec cat"]
+
+    def screen() -> str:
+        return tmux("capture-pane", "-p")
+
+    locking = [sys.executable, "-c", LOCKING, str(database)]
+    with subprocess.Popen(locking, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        tmux("new-session", "-d", "-x", "300", "-y", "20", *environment, *shell)
+        until(screen, f"(process {process.pid})" if sys.platform == "linux" else "is locked by")
+        tmux("send-keys", "q")
+        assert "holds it locked: try again later" in until(screen, "left with 1")
+        tmux("respawn-window", "-k", *environment, *shell)
+        until(screen, "It opens as soon as that one is done")
+        process.communicate("\n", timeout=PATIENCE_SECONDS)
+    until(screen, "6 conversations")
+    tmux("send-keys", "q")
+    until(screen, "left with 0")

@@ -359,7 +359,7 @@ def test_every_command_is_an_action_of_some_screen():
 async def type_at_once(driver, *keys: str) -> None:
     """Keys that arrive before the screen has done anything about the first."""
     for key in keys:
-        driver.app.post_message(events.Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
+        driver.app.post_message(events.Key(key, key if len(key) == 1 else {"slash": "/", "colon": ":"}.get(key)))
     await driver.settle()
 
 
@@ -371,3 +371,17 @@ async def test_keys_typed_faster_than_the_screen_changes_reach_what_they_open(op
         assert driver.prompt == "With children"
         await type_at_once(driver, "y", "p")
         assert sent == ["With children"]
+
+
+async def test_keys_typed_at_once_after_a_prompt_go_to_the_pane(opened):
+    async with opened() as driver:
+        conversations = driver.screen.conversations
+        await type_at_once(driver, "slash", "x", "escape", "j", "j")
+        assert (conversations.cursor, driver.screen.filter_text) == (2, "")
+        assert driver.screen.query_one(FilterBar).line.value == "x"
+        await type_at_once(driver, "colon", "l", "a", "escape", "k")
+        assert conversations.cursor == 1
+        await type_at_once(driver, "colon", "4", "enter", "k")
+        assert conversations.cursor == 2
+        await type_at_once(driver, "y", "escape", "p")
+        assert driver.app.screen is driver.screen

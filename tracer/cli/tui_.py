@@ -15,13 +15,17 @@ import click
 import tracer
 from tracer.cli.diagnostics import Exit
 from tracer.cli.scope import upgrade
-from tracer.errors import MissingExtraError, TracerError, UsageError
+from tracer.errors import MissingExtraError, StoreError, TracerError, UsageError
 from tracer.settings import data_folder, load
 from tracer.store.filters import parse
 from tracer.store.reader import Reader
 
 if TYPE_CHECKING:
     from tui.screens.conversations import Start
+
+
+SCREEN = "screen"
+"""The folder of what the screen keeps: its state, what was copied last."""
 
 
 @click.command(name="tui")
@@ -53,6 +57,8 @@ def command(
     if web is None:
         _check_terminal()
     settings = load(db=db)
+    if web is None:
+        _wait_for_the_lock(settings.db)
     upgrade(settings.db)
     shown = None if all_projects else project or settings.project
     start = _find(settings.db, interaction, shown)
@@ -67,13 +73,13 @@ def command(
     from tui.app import TracerApp
     from tui.header import Facts
 
-    facts, folder = Facts(settings.db.name, shown), data_folder() / "screen"
     app = TracerApp(
         lambda: Reader(settings.db),
-        facts,
+        Facts(settings.db.name, shown),
         start=start,
         follow=follow,
-        folder=folder,
+        folder=data_folder() / SCREEN,
+        behind=partial(behind_of, settings.journal),
         make_test=partial(_make_test, settings.db),
     )
     app.run()
@@ -91,6 +97,29 @@ def _check_terminal() -> None:
             "this terminal (TERM is 'dumb') can't move its cursor, so there is no screen on it:"
             " `tracer list` and `tracer tree` print, `tracer tui --web` shows it in a browser"
         )
+
+
+def _wait_for_the_lock(db: Path) -> None:
+    """Shows who locks the database until it is free. Raises StoreError if the user would not wait for it."""
+    from tracer.store.locks import holder, is_locked
+
+    if not (db.is_file() and is_locked(db)):
+        return
+    from tui.waiting import WaitingApp
+
+    waiting = WaitingApp(str(db), partial(is_locked, db), partial(holder, db), folder=data_folder() / SCREEN)
+    waiting.run()
+    if not waiting.free:
+        who = holder(db) or "another process"
+        raise StoreError(f"the database {str(db)!r} can't be opened: {who} holds it locked: try again later")
+
+
+def behind_of(journal: Path) -> tuple[int, float]:
+    """Bytes that wait in a journal folder, and for how many seconds."""
+    from tracer.capture.lag import behind
+
+    lag = behind(journal)
+    return lag.bytes, lag.seconds
 
 
 def _check_packages() -> None:

@@ -285,7 +285,6 @@ class ConversationsScreen(PanesScreen):
 
     def on_filter_bar_cancelled(self) -> None:
         """Back to the pane."""
-        self.query_one(FilterBar).close()
         self.pane.focus()
 
     def action_back(self) -> None:

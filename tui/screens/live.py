@@ -153,7 +153,7 @@ class LiveScreen(SharedScreen):
         if self.is_mounted:
             where = self.door.project or "all projects"
             self.query_one("#header", Bar).say(
-                [Segment(" ◆ ", S.focus), Segment("live", S.bright), Segment(f"   {where}", S.muted)]
+                [Segment(" ◆ ", S.focus), Segment("live", S.bright), Segment(f"   {where}", S.muted)], self.lateness
             )
             self.query_one("#hints", HintBar).show(self.view.HINTS, text)
             self.query(PaneTitle).refresh()

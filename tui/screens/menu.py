@@ -49,10 +49,26 @@ class ChoiceList(VirtualList):
         return [Segment("  " + fit(choice.key, keys), S.key), Segment(cut(choice.does, width - keys - 3), S.plain)]
 
 
-class MenuScreen(Witness, ModalScreen[str | None]):
+class AskingScreen(Witness, ModalScreen[str | None]):
+    """Over the dimmed screen; answers None if it is left."""
+
+    def answer(self, text: str | None) -> None:
+        """Close with an answer, unless a key before has closed it already."""
+        if self.is_current:
+            self.dismiss(text)
+
+    def action_leave(self) -> None:
+        """Close without an answer."""
+        self.answer(None)
+
+
+class MenuScreen(AskingScreen):
     """Answers with the chosen line's `answer`, None with esc."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "close", show=False, priority=True),
+        Binding("q", "leave", "close", show=False),
+    ]
 
     def __init__(self, title: str, choices: Sequence[Choice]) -> None:
         super().__init__()
@@ -73,18 +89,18 @@ class MenuScreen(Witness, ModalScreen[str | None]):
         for choice in self._choices:
             if event.character == choice.key:
                 event.stop()
-                self.dismiss(choice.answer)
+                self.answer(choice.answer)
 
     def on_virtual_list_opened(self, message: VirtualList.Opened) -> None:
         """Enter chooses the line under the cursor."""
-        self.dismiss(self.query_one(ChoiceList).choices[message.index].answer)
+        self.answer(self.query_one(ChoiceList).choices[message.index].answer)
 
 
-class PaletteScreen(Witness, ModalScreen[str | None]):
+class PaletteScreen(AskingScreen):
     """Every command that works here; typing words narrows them down, enter runs the one under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "close", show=False),
+        Binding("escape", "leave", "close", show=False, priority=True),
         Binding("down,ctrl+n", "move(1)", "down", show=False, priority=True),
         Binding("up,ctrl+p", "move(-1)", "up", show=False, priority=True),
     ]
@@ -113,7 +129,7 @@ class PaletteScreen(Witness, ModalScreen[str | None]):
         """Run what is under the cursor."""
         menu = self.query_one(ChoiceList)
         if menu.total:
-            self.dismiss(menu.choices[menu.cursor].answer)
+            self.answer(menu.choices[menu.cursor].answer)
 
     def action_move(self, step: int) -> None:
         """Another line, while the keyboard stays in the input."""

@@ -91,7 +91,7 @@ class PageScreen(SharedScreen):
             return
         row = self.whole.row if self.whole else self.subject.row
         sign, style = glyph(row.status, row.state, ghost=row.ghost)
-        right = self.facts()
+        right = [*self.lateness, *self.facts()]
         room = self.size.width - sum(len(segment.text) for segment in right) - len(self.NAME) - 10
         left = [Segment(" ◆ ", S.focus), Segment(self.NAME, S.bright), Segment(f"   {sign} ", style)]
         left.append(Segment(cut(clean(row.prompt or row.id or row.key), room), S.plain))

@@ -161,7 +161,7 @@ class PanesScreen(SharedScreen):
             unseen=self.conversations.unseen,
             trail=trail if self.narrow else (),
         )
-        self.query_one("#header", Bar).say(left, right)
+        self.query_one("#header", Bar).say(left, [*self.lateness, *right])
 
     def in_trouble(self, text: str) -> None:
         """Something could not be read; it is said until something can be."""

@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker
 
-from tracer.errors import UsageError
 from tui.commands import action_of, complete
 from tui.widgets.bars import HintBar
 from tui.widgets.search_bar import SearchBar
@@ -57,33 +56,19 @@ class PromptingScreen(Screen[None]):
     def action_command(self) -> None:
         """Type a command."""
         self._typed_over = self.pane
-        self.query_one(SearchBar).open(":", "a command: tab completes it, ctrl+p lists all", complete=complete)
+        hint = "a command: tab completes it, ctrl+p lists all"
+        self.query_one(SearchBar).open(":", hint, complete=complete, check=action_of)
 
     async def on_search_bar_entered(self, message: SearchBar.Entered) -> None:
-        """Search for the words, or do what the command says; a mistake in it is named in place."""
-        bar = self.query_one(SearchBar)
+        """Search for the words, or do what the command says."""
+        (self._typed_over or self.pane).focus()
         if message.sign == "/":
-            self._put_away(bar)
             self.action_search_for(message.text)
-        elif not message.text.strip():
-            self._put_away(bar)
-        else:
-            try:
-                action = action_of(message.text)
-            except UsageError as error:
-                problem, _, at = str(error).partition("\n")
-                bar.show_mistake(problem, int(at))
-                return
-            self._put_away(bar)
-            if not await self.app.run_action(action, self):
-                self.say(f"that works on another screen: {message.text.strip()}")
+        elif message.text.strip() and not await self.app.run_action(action_of(message.text), self):
+            self.say(f"that works on another screen: {message.text.strip()}")
 
     def on_search_bar_cancelled(self) -> None:
         """Back to the pane."""
-        self._put_away(self.query_one(SearchBar))
-
-    def _put_away(self, bar: SearchBar) -> None:
-        bar.close()
         (self._typed_over or self.pane).focus()
 
     def action_search_for(self, words: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.segment import Segment
 from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 
@@ -16,6 +17,7 @@ from tracer.errors import StoreError
 from tui import takeaway
 from tui.commands import COPIES, EXPORTS
 from tui.data import Door, Subject, Whole
+from tui.header import late
 from tui.messages import Go, Marked
 from tui.screens.prompting import PromptingScreen
 from tui.themes import LOOKS
@@ -44,6 +46,16 @@ class SharedScreen(PromptingScreen):
     ]
     NAME: ClassVar[str] = ""
     door: Door
+    _said = ""
+
+    def bring_up_to_date(self) -> None:
+        """Draw the bars again; what was said stays."""
+        self.say(self._said)
+
+    @property
+    def lateness(self) -> list[Segment]:
+        """What the header says if the database is behind the recording."""
+        return late(cast("TracerApp", self.app).behind)
 
     def about(self) -> Subject | None:
         """The interaction that the keys speak of."""

@@ -9,12 +9,14 @@ from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from tui.completion import Completion
 from tui.text import clean, wrap
 from tui.theme import S
 from tui.widgets.bars import Bar
+from tui.widgets.line import Line
 from tui.witness import Witness
 
 SIGN_WIDTH = 3
@@ -25,7 +27,6 @@ class Prompt(Witness, Vertical):
     """Opens over the panes, answers with enter, closes with esc; tab takes the word that is lit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "cancel", show=False),
         Binding("tab", "take", "complete", show=False),
         Binding("down,ctrl+n", "choose(1)", "next word", show=False),
         Binding("up,ctrl+p", "choose(-1)", "word before", show=False),
@@ -35,19 +36,21 @@ class Prompt(Witness, Vertical):
         super().__init__(id=id)
         self._completion = NO_WORDS
         self._chosen = 0
+        self._before: Widget | None = None
+        """What had the keyboard when the line was opened."""
 
     def compose(self) -> ComposeResult:
         """The line, the words, the place for a mistake."""
         with Horizontal():
             yield Label("/", markup=False)
-            yield Input()
+            yield Line(is_open=lambda: self.display, entered=self.entered, left=self._leave)
         yield Bar(classes="words")
         yield Static(classes="mistake", markup=False)
 
     @property
-    def line(self) -> Input:
+    def line(self) -> Line:
         """Where one types."""
-        return self.query_one(Input)
+        return self.query_one(Line)
 
     def start(self, sign: str, placeholder: str, text: str = "") -> None:
         """Show the line with a text and type into it."""
@@ -55,14 +58,18 @@ class Prompt(Witness, Vertical):
         line = self.line
         line.placeholder, line.value, line.cursor_position = placeholder, text, len(text)
         self.display = True
+        if self.screen.focused is not line:
+            self._before = self.screen.focused
         # At once, not with the next refresh: letters may follow.
         self.screen.set_focus(line)
         self.show_mistake("", 0)
         self.complete()
 
     def close(self) -> None:
-        """Hide the line."""
+        """Hide the line; the keyboard goes back to where it was."""
         self.display = False
+        if self.screen.focused is self.line:
+            self.screen.set_focus(self._before)
 
     # What a subclass fills in.
 
@@ -131,12 +138,6 @@ class Prompt(Witness, Vertical):
         self.show_mistake("", 0)
         self.complete()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Hand over what was typed."""
-        event.stop()
-        self.entered(event.value)
-
-    def action_cancel(self) -> None:
-        """Close the line."""
+    def _leave(self) -> None:
         self.close()
         self.cancelled()
