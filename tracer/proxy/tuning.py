@@ -15,9 +15,11 @@ import os
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+from tracer.proxy.turns import short_turns
+
 SWITCH = "TRACER_PROXY_TUNING"
-"""A variable that names the parts in use (`dispatch,connections,lane,checks,collector,uvloop`), or says `off`. It tells
-whose fault a fault is, and what each part gains; without it all are in use."""
+"""A variable that names the parts in use (`dispatch,connections,lane,checks,collector,uvloop,turns`), or says `off`. It
+tells whose fault a fault is, and what each part gains; without it all are in use."""
 
 # What each replacement relies on, and the hash of that code in mitmproxy 12.2.3.
 _RELIED_ON = {
@@ -157,8 +159,9 @@ def calm_collector() -> Iterator[None]:
 
 
 def run[T](program: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, on uvloop where it is installed."""
-    with asyncio.Runner(loop_factory=_uvloop()) as runner:
+    """As `asyncio.run`, on uvloop where it is installed, in short turns where the kernel has them."""
+    turns = short_turns() if _wanted("turns") else contextlib.nullcontext()
+    with turns, asyncio.Runner(loop_factory=_uvloop()) as runner:
         return runner.run(program)
 
 
