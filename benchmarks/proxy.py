@@ -107,7 +107,7 @@ async def streams(variant: Variant, label: str, number: int, events: int, gap_ms
     late, whole = await loads.listen(variant.port, number, events, gap_ms)
     watching.cancel()
     ordered = sorted(late)
-    variant.add(f"{label} p50 ms", statistics.median(ordered) / 1e6)
+    variant.add(f"{label} p50 us", statistics.median(ordered) / 1e3)
     variant.add(f"{label} p99 ms", ordered[int(len(ordered) * 0.99)] / 1e6)
     variant.add(f"{label} cpu us/event", (variant.cpu() - before) / len(late) * 1e6)
     variant.add(f"{label} complete %", whole / number * len(late) / (number * events) * 100)
