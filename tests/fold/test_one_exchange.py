@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -421,3 +422,9 @@ def test_a_note_says_what_where_and_how_much() -> None:
     assert misfit.notes == ["output[0].arguments does not fit a function_call: 54 bytes kept as they came"]
     assert wire(misfit)["output"] == [{"type": "function_call", "id": "a", "arguments": "x"}]
     assert record.unknown.events == ["(no name)"]
+
+
+@pytest.mark.parametrize(("outcome", "noted"), [(Outcome.OPEN, False), (Outcome.CLIENT_GONE, True)])
+def test_a_request_that_is_still_coming_is_not_called_broken(outcome: Outcome, noted: bool) -> None:
+    coming = replace(exchange(ASK, None, status=None, outcome=outcome), request_body=b'{"model":"m","input":"Hel')
+    assert any("request body" in note for note in fold([coming]).notes) == noted

@@ -178,6 +178,9 @@ def _asked(reading: Reading) -> Asked:
     value = load(data)
     if isinstance(value, dict):
         return Asked(value, frozenset(unknown.in_request(value)) if reading.operation == "create" else frozenset())
+    if reading.exchange.outcome is Outcome.OPEN and reading.exchange.status is None:
+        # A large one comes in pieces.
+        return Asked({})
     why = value.reason if isinstance(value, Unparsed) else "JSON, but no object"
     return Asked({}, notes=(f"the request body of the {reading.operation} is {why}: {len(data)} bytes kept",))
 
