@@ -108,7 +108,7 @@ class Recordings:
     def recorder(self, **fields: Any) -> ExchangeRecorder:
         return ExchangeRecorder(
             key=uuid7(START_US, secrets.token_bytes(8)), at_us=START_US, run="r", project="p", account_key=b"k" * 32,
-            sink=self, max_body=1 << 24, **fields,
+            sink=self, max_body=1 << 24, in_steps=True, **fields,
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracer.errors import WireError
-from tracer.wire.decoding import BodyDecoder
+from tracer.wire.decoding import STEP_BYTES, BodyDecoder
 
 TEXT = b'event: step.delta\ndata: {"index":0,"text":"Hello"}\n\n' * 200
 
@@ -28,7 +28,7 @@ ENCODERS = {
     "GZIP": gzip.compress,
     "deflate": zlib.compress,
     "identity": bytes,
-    "br": brotli.compress,
+    "br": lambda data: brotli.compress(data, quality=5),
     "zstd": zstandard.compress,
     "deflate, gzip": lambda data: gzip.compress(zlib.compress(data)),
 }
@@ -101,3 +101,47 @@ def test_any_bytes_decode_or_raise_our_error(data: bytes, encoding: str | None) 
     except WireError:
         return
     assert len(out) <= 5000
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "deflate, gzip", None])
+@pytest.mark.parametrize("step", [1000, 10**9])
+def test_a_bomb_comes_out_in_steps(encoding: str | None, step: int) -> None:
+    size = 20 * STEP_BYTES
+    packed = ENCODERS[encoding or "identity"](bytes(size))
+    decoder = BodyDecoder(encoding, size)
+    steps = []
+    for start in range(0, len(packed), step):
+        steps.append(decoder.feed(packed[start : start + step]))
+        while decoder.pending:
+            steps.append(decoder.feed(b""))
+    # A coding may give a little more than it was asked for.
+    assert max(map(len, steps)) <= 2 * STEP_BYTES
+    assert b"".join(steps) == bytes(size)
+
+
+def test_a_bomb_that_is_past_its_limit_has_no_more_steps() -> None:
+    decoder = BodyDecoder("gzip", 10)
+    assert decoder.feed(gzip.compress(bytes(20 * STEP_BYTES))) == bytes(10)
+    assert not decoder.pending
+
+
+def test_a_brotli_without_limits_is_given_little_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Old:
+        """As before version 1.2."""
+
+        def __init__(self) -> None:
+            self._new = new()
+
+        def process(self, data: bytes) -> bytes:
+            sizes.append(len(data))
+            return bytes(self._new.process(data))
+
+        def is_finished(self) -> bool:
+            return bool(self._new.is_finished())
+
+    sizes: list[int] = []
+    new = brotli.Decompressor
+    packed = brotli.compress(TEXT * 20)
+    monkeypatch.setattr(brotli, "Decompressor", Old)
+    assert feed("br", packed, 10_000) == TEXT * 20
+    assert max(sizes) < 100

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracer.testing import START_US, answer, sse_chunks, text_stream
+from tracer.wire import recorder as recorder_module
+from tracer.wire.decoding import STEP_BYTES
 from tracer.wire.exchange import Chunk, Exchange, Headers, Outcome
-from tracer.wire.frames import Closed, ExchangeAssembler, Frame, Opened
+from tracer.wire.frames import Closed, ExchangeAssembler, Frame, Opened, RequestData, ResponseData
 from tracer.wire.recorder import ExchangeRecorder
 
 KEY = "unit-test-key-5d2c"
@@ -201,7 +203,7 @@ def test_a_get_that_gives_back_what_the_create_hid(stream: bool, size: int) -> N
     kept = exchange.response_body.decode()
     assert "never-sent-here-1" not in kept
     assert "blue" not in kept
-    assert '"name":"w"' in kept
+    assert '"name": "w"' in kept
     assert kept.count("[redacted]") == 2
     if stream:
         assert kept.endswith("\r\n\r\ndata: [DONE]\n\n")
@@ -250,3 +252,127 @@ def test_the_key_is_in_no_frame_however_the_echo_is_cut(cuts: list[int], packed:
     assert KEY.encode() not in repr(frames).encode()
     assert assembled(frames).response_body == body.replace(KEY.encode(), b"[redacted]")
     assert isinstance(frames[-1], Closed)
+
+
+def test_a_large_request_leaves_as_it_comes() -> None:
+    frames: list[Frame] = []
+    subject = recorder(frames, max_body=1 << 26)
+    body = json.dumps({"tools": [TOOL], "input": [{"type": "image", "data": "QUJD" * 1_500_000}], "z": KEY}).encode()
+    held = most = 0
+    for at in range(0, len(body), 65536):
+        piece = body[at : at + 65536]
+        before = len(frames)
+        subject.request_data(piece)
+        held += len(piece) - sum(len(frame.data) for frame in frames[before:] if isinstance(frame, RequestData))
+        most = max(most, held)
+    subject.request_end()
+    subject.response_started(1, 200, ())
+    subject.response_data(2, b'{"error":"never-sent-here-1"}')
+    subject.response_end(3)
+    assert most <= 1 << 20
+    exchange = assembled(frames)
+    expected = body.replace(b"Bearer never-sent-here-1", b"[redacted]").replace(b"blue", b"[redacted]")
+    assert exchange.request_body == expected.replace(KEY.encode(), b"[redacted]")
+    assert exchange.request_size == len(body)
+    assert exchange.response_body == b'{"error":"[redacted]"}'
+    assert exchange.notes == ()
+
+
+@pytest.mark.parametrize("size", [1000, 2_000_000])
+def test_an_answer_before_the_request_is_whole_echoes_nothing_of_it(size: int) -> None:
+    frames: list[Frame] = []
+    subject = recorder(frames, max_body=1 << 26)
+    begun = json.dumps({"tools": [TOOL], "input": "x" * size}).encode()[:-9]
+    late = b'x","tools":[{"type":"mcp_server","headers":{"A":"Bearer late-secret-22"}}]}'
+    subject.request_data(begun)
+    subject.response_started(1, 400, ())
+    subject.response_data(2, b"no: never-sent-here-1, ")
+    subject.request_data(late)
+    subject.request_end()
+    subject.response_data(3, b"late-secret-22")
+    subject.response_end(4)
+    exchange = assembled(frames)
+    assert exchange.response_body == b"no: [redacted], [redacted]"
+    assert b"late-secret" not in exchange.request_body
+
+
+def test_a_large_body_that_is_no_json_is_kept_up_to_there() -> None:
+    frames: list[Frame] = []
+    subject = recorder(frames, max_body=1 << 26)
+    good = b'{"input":"' + b"x" * 2_000_000 + b'"'
+    subject.request_data(good + b' oops "mcp_server')
+    subject.failed(1, Outcome.CLIENT_GONE, None)
+    exchange = assembled(frames)
+    assert exchange.request_body == good + b" "
+    assert exchange.notes == (
+        f"request: the body is not valid JSON after {len(good) + 1} bytes, so the rest was not kept",
+    )
+
+
+@pytest.mark.parametrize("events", [True, False])
+def test_a_large_get_is_redacted_as_it_comes(events: bool) -> None:
+    told = json.dumps({"steps": [{"type": "image", "data": "QUJD" * 500_000}], "tools": [TOOL]}).encode()
+    body = b"event: interaction.created\ndata: " + told + b'\r\n\ndata: {"mcp_server": "x\n\n' if events else told
+    pieces = [body[at : at + 65536] for at in range(0, len(body), 65536)]
+    headers = SSE if events else (("content-type", "application/json"),)
+    subject, frames = streamed(pieces, headers, method="GET", path="/v1/interactions/v1_a", max_body=1 << 26)
+    kept = sum(len(frame.data) for frame in frames if isinstance(frame, ResponseData))
+    assert kept > len(told) - 1000
+    subject.response_end(90_000)
+    expected = body.replace(b"Bearer never-sent-here-1", b"[redacted]").replace(b"blue", b"[redacted]")
+    assert assembled(frames).response_body == expected.replace(b'{"mcp_server": "x', b"[redacted]")
+
+
+def behind(pieces: list[bytes], **fields: Any) -> tuple[ExchangeRecorder, list[Frame]]:
+    return streamed(pieces, (*SSE, ("content-encoding", "gzip")), in_steps=True, max_body=1 << 26, **fields)
+
+
+def test_what_unpacks_to_much_comes_in_steps_and_nothing_overtakes_it() -> None:
+    filler = b": " + b"x" * 12_000_000 + b"\n\n"
+    wire = gzip.compress(filler + STREAM)
+    subject, frames = behind([wire[:2000], wire[2000:]])
+    subject.failed(99, Outcome.CLIENT_GONE, "Client disconnected.")
+    steps = 0
+    while subject.behind:
+        before = len(frames)
+        subject.catch_up()
+        steps += 1
+        sizes = [len(frame.data) for frame in frames[before:] if isinstance(frame, ResponseData)]
+        assert sum(sizes) <= 2 * STEP_BYTES
+    assert steps > 10
+    exchange = assembled(frames)
+    assert exchange.response_body == filler + STREAM
+    assert exchange.response_size == len(wire)
+    # The end was in what had crossed before the client left.
+    assert exchange.outcome is Outcome.COMPLETE
+
+
+def test_a_request_that_unpacks_to_much_is_read_before_its_answer() -> None:
+    frames: list[Frame] = []
+    headers = (("content-encoding", "gzip"),)
+    subject = recorder(frames, headers=headers, in_steps=True, max_body=1 << 26)
+    subject.request_data(gzip.compress(json.dumps({"input": "x" * 9_000_000, "tools": [TOOL]}).encode()))
+    subject.request_end()
+    subject.response_started(1, 400, ())
+    subject.response_data(2, b"never-sent-here-1")
+    subject.response_end(3)
+    steps = 0
+    while subject.behind:
+        subject.catch_up()
+        steps += 1
+    assert steps > 8
+    assert assembled(frames).response_body == b"[redacted]"
+
+
+def test_no_more_waits_to_be_decoded_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "MAX_WAITING", 100)
+    wire = gzip.compress(bytes(30_000_000))
+    subject, frames = behind([wire[:9000], wire[9000:9060], wire[9060:9120], wire[9120:9180]])
+    subject.failed(99_000, Outcome.CUT, "reset")
+    while subject.behind:
+        subject.catch_up()
+    exchange = assembled(frames)
+    assert exchange.response_size == 9180
+    assert len(exchange.response_body) <= 2 * STEP_BYTES
+    assert exchange.notes[0] == "response: 100 bytes waited to be decoded, so the rest was not"
+    assert "9180 bytes on the wire" in exchange.notes[1]

@@ -63,7 +63,7 @@ class CaptureSession:
     def recorder(
         self, *, origin: str, method: str, path: str, query: Query, headers: Headers, keep_bodies: bool
     ) -> ExchangeRecorder:
-        """A recorder whose frames go into the journal; its start is now."""
+        """A recorder in steps, whose frames go into the journal; its start is now."""
         at_us = self._clock.now_us()
         return ExchangeRecorder(
             key=uuid7(at_us, secrets.token_bytes(8)),
@@ -79,6 +79,7 @@ class CaptureSession:
             sink=self._journal.append,
             max_body=self._max_body,
             keep_bodies=keep_bodies and self._keep_bodies,
+            in_steps=True,
         )
 
     def check(self) -> None:

@@ -136,11 +136,9 @@ def _request(redactor: Redactor, body: bytes, limit: int, notes: list[str]) -> b
 def _response(redactor: Redactor, found: Exchange, limit: int, notes: list[str]) -> bytes:
     events = (found.response_header("content-type") or "").lower().startswith("text/event-stream")
     masker = redactor.response_body(asked=found.method.upper() == "GET", events=events)
-    try:
-        body = masker.feed(found.response_body) + masker.finish()
-    except WireError as error:
-        notes.append(f"response: {error}")
-        return b""
+    body = masker.feed(found.response_body) + masker.finish()
+    if masker.problem is not None:
+        notes.append(f"response: {masker.problem}")
     return _limited("response", body, limit, notes)
 
 

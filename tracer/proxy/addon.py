@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
@@ -13,6 +12,8 @@ from mitmproxy import connection, http, tls
 
 from tracer.proxy import uploads
 from tracer.proxy.access import Access
+from tracer.proxy.backlog import Backlog
+from tracer.proxy.calls import Call, headers_of
 from tracer.proxy.tee import Tee
 from tracer.proxy.upstream import Routing, Upstream
 from tracer.wire import routes
@@ -57,7 +58,8 @@ class RecordingAddon:
         self._recorder = recorder
         self._report = report
         self._reported: set[str] = set()
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, Call] = {}
+        self._backlog = Backlog(self._guarded)
         self._tunnels: set[str] = set()
         self.quiet = asyncio.Event()
         """Set while no exchange is running."""
@@ -162,9 +164,10 @@ class RecordingAddon:
         for call in self._calls.values():
             self._guarded(call.failed, Outcome.INTERRUPTED, "the proxy was stopped")
         self._calls.clear()
+        self._backlog.finish()
         self.quiet.set()
 
-    def _forget(self, flow_id: str) -> _Call | None:
+    def _forget(self, flow_id: str) -> Call | None:
         call = self._calls.pop(flow_id, None)
         if not self._calls:
             self.quiet.set()
@@ -191,11 +194,11 @@ class RecordingAddon:
             method=flow.request.method,
             path=path,
             query=query,
-            headers=_headers(flow.request.headers),
+            headers=headers_of(flow.request),
             keep_bodies=ours,
         )
         self.quiet.clear()
-        self._calls[flow.id] = _Call(recorder, upstream.origin, flow.client_conn.id)
+        self._calls[flow.id] = Call(recorder, self._backlog, upstream.origin, flow.client_conn.id)
 
     def _guarded[**P](self, step: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
         try:
@@ -212,38 +215,6 @@ class RecordingAddon:
         if once not in self._reported:
             self._reported.add(once)
             self._report(sentence)
-
-
-class _Call:
-    """A running exchange: its recorder and its clock."""
-
-    def __init__(self, recorder: ExchangeRecorder, origin: str, client_id: str) -> None:
-        self._recorder = recorder
-        self._started_ns = time.monotonic_ns()
-        self.origin = origin
-        self.client_id = client_id
-
-    def request_data(self, data: bytes) -> None:
-        self._recorder.request_data(data)
-
-    def request_whole(self, body: bytes) -> None:
-        self._recorder.request_data(body)
-        self._recorder.request_end()
-
-    def response_started(self, response: http.Response) -> None:
-        self._recorder.response_started(self._now(), response.status_code, _headers(response.headers))
-
-    def response_data(self, data: bytes) -> None:
-        self._recorder.response_data(self._now(), data)
-
-    def response_whole(self) -> None:
-        self._recorder.response_end(self._now())
-
-    def failed(self, outcome: Outcome, error: str) -> None:
-        self._recorder.failed(self._now(), outcome, error)
-
-    def _now(self) -> int:
-        return (time.monotonic_ns() - self._started_ns) // 1000
 
 
 def _tee(addon: RecordingAddon, take: Callable[[bytes], None]) -> Tee:
@@ -287,10 +258,3 @@ def _is_large(request: http.Request) -> bool:
     if length.isdecimal():
         return int(length) > STREAM_REQUESTS_ABOVE
     return "transfer-encoding" in request.headers
-
-
-def _headers(headers: http.Headers) -> Headers:
-    return tuple(
-        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
-        for name, value in headers.fields
-    )

@@ -79,14 +79,22 @@ def mask(data: bytes, secrets: Sequence[bytes]) -> bytes:
 class SecretMasker:
     """Bytes in, masked bytes out; `finish` gives what was still held back."""
 
+    problem: str | None = None
+    """Nothing that it could not read."""
+
     def __init__(self, secrets: Iterable[bytes] = ()) -> None:
         """`secrets` are masked literally, wherever they stand."""
-        self._literals = sorted(set(secrets), key=len, reverse=True)
-        self._needles = (*_NEEDLES, *self._literals)
-        self._may_hold = _IN_UNFINISHED.union(*self._literals)
         self._context = b""
         self._held = b""
         self._inside: _Shape | None = None
+        self._literals: list[bytes] = []
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[bytes]) -> None:
+        """From here on these are masked, too."""
+        self._literals = sorted({*self._literals, *secrets}, key=len, reverse=True)
+        self._needles = (*_NEEDLES, *self._literals)
+        self._may_hold = _IN_UNFINISHED.union(*self._literals)
 
     def feed(self, data: bytes) -> bytes:
         """The masked bytes that are certain now."""

@@ -6,16 +6,20 @@ what may be kept. Every `at_us` but the first is relative to the exchange's star
 
 from __future__ import annotations
 
-import hashlib
+from collections import deque
 from collections.abc import Callable
+from typing import Any
 
-from tracer.errors import WireError
 from tracer.wire import routes
-from tracer.wire.decoding import BodyDecoder
+from tracer.wire.bodies import BodyCopy
 from tracer.wire.ending import EndWatch
 from tracer.wire.exchange import Headers, Outcome
 from tracer.wire.frames import Closed, Frame, Opened, RequestData, ResponseData, ResponseStarted
-from tracer.wire.redact import BodyMasker, Query, Redactor, account_tag
+from tracer.wire.json_bodies import BodyMasker, JsonMasker
+from tracer.wire.redact import Query, Redactor, account_tag
+
+MAX_WAITING = 16 << 20
+"""So many bytes of a response may wait to be decoded."""
 
 
 class ExchangeRecorder:
@@ -41,8 +45,13 @@ class ExchangeRecorder:
         sink: Callable[[Frame], None],
         max_body: int,
         keep_bodies: bool = True,
+        in_steps: bool = False,
     ) -> None:
-        """Emits `Opened`. `keep_bodies=False` keeps sizes and times only, for calls that are not ours."""
+        """Emits `Opened`. `keep_bodies=False` keeps sizes and times only, for calls that are not ours.
+
+        With `in_steps` no call takes long: a piece that unpacks to much leaves it `behind`, and whoever drives it calls
+        `catch_up` until it no longer is.
+        """
         self.key = key
         self._sink = sink
         self._redactor = Redactor(path=path, query=query, headers=headers)
@@ -50,10 +59,15 @@ class ExchangeRecorder:
         self._notes: list[str] = [] if keep_bodies else [f"{whose}bodies are not kept"]
         self._max_body = max_body if keep_bodies else 0
         self._keep_bodies = keep_bodies
+        self._in_steps = in_steps
+        self._todo: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._waiting_size = 0
         self._is_get = method.upper() == "GET"
         self._request = self._body("request", headers)
-        self._request_pieces: list[bytes] | None = []
-        self._response: _Body | None = None
+        self._asking: JsonMasker | None = self._redactor.request_pieces()
+        self._told_size = 0
+        """How many bytes of the request, as it crossed, the frames so far speak of."""
+        self._response: BodyCopy | None = None
         self._masker: BodyMasker | None = None
         self._watch = EndWatch()
         self._response_left: int | None = None
@@ -85,28 +99,85 @@ class ExchangeRecorder:
         """Whether the response was whole: its terminal event, `[DONE]` or its announced length was reached."""
         return self._watch.terminal or self._response_left == 0
 
+    @property
+    def behind(self) -> bool:
+        """Whether there is more to do about what it was told: `catch_up` does a step of it."""
+        return bool(self._todo)
+
+    def catch_up(self) -> None:
+        """The next step."""
+        step, arguments = self._todo.popleft()
+        step(*arguments)
+
     def request_data(self, data: bytes) -> None:
-        """A piece of the request body; kept until the request is whole, since its JSON is redacted as one."""
-        if self._request_pieces is not None and data:
-            self._request_pieces.append(self._request.take(data))
+        """A piece of the request body; of a small one nothing is emitted before it is whole."""
+        if data:
+            self._do(self._take_request, data)
 
     def request_end(self) -> None:
-        """The request is whole: emits its body."""
-        if self._request_pieces is None or self._closed:
-            return
-        body = b"".join(self._request_pieces)
-        self._request_pieces = None
-        self._request.note_rest()
-        try:
-            body = self._redactor.request_body(body)
-        except WireError as error:
-            self._notes.append(f"request: {error}")
-            body = b""
-        if self._request.wire_size:
-            self._sink(RequestData(key=self.key, data=body, wire_size=self._request.wire_size))
+        """The request is whole: emits its body, or the rest of it."""
+        self._do(self._end_request)
 
     def response_started(self, at_us: int, status: int, headers: Headers) -> None:
         """Status line and headers arrived."""
+        self._do(self._start_response, at_us, status, headers)
+
+    def response_data(self, at_us: int, data: bytes) -> None:
+        """A piece of the response body as it crossed; closes the exchange if it completes the `[DONE]` event."""
+        if self._todo and self._response is not None:
+            self._waiting_size += len(data)
+            if self._waiting_size > MAX_WAITING:
+                self._response.give_up(f"{MAX_WAITING} bytes waited to be decoded, so the rest was not")
+        if data:
+            self._do(self._take_response, at_us, data)
+
+    def response_end(self, at_us: int) -> None:
+        """The response ended as its framing says."""
+        self._do(self._close, at_us, Outcome.COMPLETE, None)
+
+    def failed(self, at_us: int, outcome: Outcome, error: str | None) -> None:
+        """The exchange broke off; after the end was seen it is complete all the same."""
+        self._do(self._fail, at_us, outcome, error)
+
+    def _do(self, step: Callable[..., None], *arguments: Any) -> None:
+        # What happens later must not overtake what is not done yet.
+        if self._todo:
+            self._todo.append((step, arguments))
+        else:
+            step(*arguments)
+        while self._todo and not self._in_steps:
+            self.catch_up()
+
+    def _take_request(self, data: bytes) -> None:
+        if self._asking is not None and not self._closed:
+            self._emit_request(self._asking, self._request.take(data))
+
+    def _go_on_with_request(self, asking: JsonMasker) -> None:
+        self._emit_request(asking, self._request.go_on())
+
+    def _emit_request(self, asking: JsonMasker, decoded: bytes) -> None:
+        masked = asking.feed(decoded)
+        if masked:
+            self._emit_request_data(masked)
+        if self._request.pending:
+            self._todo.appendleft((self._go_on_with_request, (asking,)))
+
+    def _emit_request_data(self, data: bytes) -> None:
+        told, self._told_size = self._told_size, self._request.wire_size
+        self._sink(RequestData(key=self.key, data=data, wire_size=self._told_size - told))
+
+    def _end_request(self) -> None:
+        asking, self._asking = self._asking, None
+        if asking is None or self._closed:
+            return
+        self._request.note_rest()
+        rest = asking.finish()
+        if asking.problem is not None:
+            self._notes.append(f"request: {asking.problem}")
+        if rest or self._request.wire_size > self._told_size:
+            self._emit_request_data(rest)
+
+    def _start_response(self, at_us: int, status: int, headers: Headers) -> None:
         if self._closed:
             return
         redacted = self._redactor.headers(headers)
@@ -116,131 +187,66 @@ class ExchangeRecorder:
         self._response_left = int(length) if length.isdecimal() and int(length) else None
         self._sink(ResponseStarted(key=self.key, at_us=at_us, status=status, headers=redacted))
 
-    def response_data(self, at_us: int, data: bytes) -> None:
-        """A piece of the response body as it crossed; closes the exchange if it completes the `[DONE]` event."""
-        if self._closed or self._response is None or not data:
+    def _take_response(self, at_us: int, data: bytes) -> None:
+        self._waiting_size = max(0, self._waiting_size - len(data))
+        response = self._response
+        if self._closed or response is None:
             return
-        if self._request_pieces is not None and self._masker is None:
-            self._learn_request()
+        if self._masker is None:
+            if self._asking is not None:
+                # An answer before the request is whole: no echo of what that hides so far may pass.
+                self._asking.learn()
+            self._masker = self._redactor.response_body(asked=self._is_get, events=self._watch.active)
         if self._response_left is not None:
             self._response_left -= len(data)
-        decoded = self._response.take(data)
+        self._emit_response(response, self._masker, at_us, response.take(data), len(data))
+
+    def _go_on_with_response(self, response: BodyCopy, masker: BodyMasker, at_us: int) -> None:
+        self._emit_response(response, masker, at_us, response.go_on(), 0)
+
+    def _emit_response(
+        self, response: BodyCopy, masker: BodyMasker, at_us: int, decoded: bytes, wire_size: int
+    ) -> None:
         self._watch.feed(decoded)
-        if self._masker is None:
-            self._masker = self._redactor.response_body(asked=self._is_get, events=self._watch.active)
         self._last_at_us = at_us
         if self._keep_bodies:
-            masked = self._masker.feed(decoded)
-            self._sink(ResponseData(key=self.key, at_us=at_us, data=masked, wire_size=len(data)))
-        if self._watch.done and self._response.ended:
+            self._sink(ResponseData(key=self.key, at_us=at_us, data=masker.feed(decoded), wire_size=wire_size))
+        if response.pending:
+            self._todo.appendleft((self._go_on_with_response, (response, masker, at_us)))
+        elif self._watch.done and response.ended:
             self._close(at_us, Outcome.COMPLETE, None)
 
-    def response_end(self, at_us: int) -> None:
-        """The response ended as its framing says."""
-        self._close(at_us, Outcome.COMPLETE, None)
+    def _body(self, side: str, headers: Headers) -> BodyCopy:
+        encoding = _header(headers, "content-encoding") if self._keep_bodies else None
+        return BodyCopy(side, encoding, self._max_body, self._notes)
 
-    def failed(self, at_us: int, outcome: Outcome, error: str | None) -> None:
-        """The exchange broke off; after the end was seen it is complete all the same."""
+    def _fail(self, at_us: int, outcome: Outcome, error: str | None) -> None:
         if self.saw_end and outcome in (Outcome.CLIENT_GONE, Outcome.CUT):
             self._close(at_us, Outcome.COMPLETE, None)
         else:
             self._close(at_us, outcome, error)
 
-    def _body(self, side: str, headers: Headers) -> _Body:
-        encoding = _header(headers, "content-encoding") if self._keep_bodies else None
-        return _Body(side, encoding, self._max_body, self._notes)
-
-    def _learn_request(self) -> None:
-        # An answer before the request is whole: what it hides so far is learned, so that no echo of it passes.
-        try:
-            self._redactor.request_body(b"".join(self._request_pieces or ()))
-        except WireError:
-            return
-
     def _close(self, at_us: int, outcome: Outcome, error: str | None) -> None:
         if self._closed:
             return
-        self.request_end()
+        self._end_request()
         self._closed = True
-        if self._response is not None:
-            self._flush_response(self._response)
+        if self._response is not None and self._masker is not None:
+            self._flush_response(self._response, self._masker)
         sentence = self._redactor.text(error) if error else None
         self._sink(
             Closed(key=self.key, at_us=at_us, outcome=outcome, error=sentence, notes=tuple(self._notes)),
         )
 
-    def _flush_response(self, response: _Body) -> None:
-        if self._masker is None:
-            return
+    def _flush_response(self, response: BodyCopy, masker: BodyMasker) -> None:
         response.note_rest()
-        try:
-            rest = self._masker.finish()
-        except WireError as error:
-            self._notes.append(f"response: {error}")
-            rest = b""
+        rest = masker.finish()
+        if masker.problem is not None:
+            self._notes.append(f"response: {masker.problem}")
         if not self._keep_bodies:
             self._sink(ResponseData(key=self.key, at_us=self._last_at_us, data=b"", wire_size=response.wire_size))
         elif rest:
             self._sink(ResponseData(key=self.key, at_us=self._last_at_us, data=rest, wire_size=0))
-
-
-class _Body:
-    """Decodes one body up to a limit. What is past it is counted and hashed, as it crossed."""
-
-    def __init__(self, side: str, encoding: str | None, limit: int, notes: list[str]) -> None:
-        self._side = side
-        self._limit = limit
-        self._notes = notes
-        self.wire_size = 0
-        self._decoded_size = 0
-        self._dropped_size = 0
-        self._dropped_hash = hashlib.sha256()
-        self._full = False
-        try:
-            self._decoder = BodyDecoder(encoding, limit)
-        except WireError as error:
-            # Nobody could say what is in it, so no secret could be taken out of it.
-            notes.append(f"{side}: {error}; not kept")
-            self._decoder = BodyDecoder(None, limit)
-            self._full = True
-
-    @property
-    def ended(self) -> bool:
-        return self._decoder.ended or self._full
-
-    def take(self, data: bytes) -> bytes:
-        """What of this piece may be kept, decoded."""
-        self.wire_size += len(data)
-        if self._full:
-            self._drop(data)
-            return b""
-        try:
-            decoded = self._decoder.feed(data)
-        except WireError as error:
-            self._full = True
-            self._notes.append(f"{self._side}: {error}")
-            self._drop(data)
-            return b""
-        self._decoded_size += len(decoded)
-        if self._decoder.overflowed:
-            self._full = True
-            # Of an encoded piece it can't be said which of its bytes gave the kept part: all of it counts as rest.
-            self._drop(data if self._decoder.names else data[len(decoded) :])
-        return decoded
-
-    def note_rest(self) -> None:
-        """Notes what was left out, once the body has ended."""
-        if self._dropped_size and self._limit:
-            self._notes.append(
-                f"{self._side}: the body is kept up to {self._decoded_size} bytes; the rest has "
-                f"{self._dropped_size} bytes on the wire and sha256 {self._dropped_hash.hexdigest()}"
-            )
-            self._dropped_size = 0
-
-    def _drop(self, data: bytes) -> None:
-        self._dropped_size += len(data)
-        if self._limit:
-            self._dropped_hash.update(data)
 
 
 def _header(headers: Headers, name: str) -> str | None:

@@ -11,11 +11,12 @@ import hashlib
 import hmac
 import json
 import re
-from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from tracer.errors import WireError
 from tracer.wire.exchange import Headers
+from tracer.wire.fields import FieldMasker, may_hide
+from tracer.wire.json_bodies import BodyMasker, JsonMasker, LinesMasker
 from tracer.wire.masking import MASK, SecretMasker, mask
 
 type Query = tuple[tuple[str, str], ...]
@@ -42,19 +43,6 @@ _SHORTEST_COOKIE = 16
 _SHORTEST_FOUND = 12
 _TOKEN_PATH = re.compile(r"/t/(?P<token>[^/]+)(?=/|$)")
 _CREDENTIALS_PATH = re.compile(r"(?:^|/)v\d\w*/(?:[^/]+/)*credentials(?:[/:]|$)")
-_OPEN_CREDENTIAL_FIELDS = frozenset({"id", "name", "object", "type", "status", "display_name"})
-
-
-class BodyMasker(Protocol):
-    """Bytes in, redacted bytes out; `finish` gives what was held back."""
-
-    def feed(self, data: bytes) -> bytes:
-        """The redacted bytes that are certain now."""
-        ...
-
-    def finish(self) -> bytes:
-        """The redacted rest."""
-        ...
 
 
 class Redactor:
@@ -62,6 +50,8 @@ class Redactor:
 
     def __init__(self, *, path: str, query: Query, headers: Headers) -> None:
         self._secrets: set[str] = set()
+        self._maskers: list[SecretMasker] = []
+        """Those at work: they must hear of what is found."""
         self._spelled: tuple[bytes, ...] | None = None
         self._has_credentials = _CREDENTIALS_PATH.search(path) is not None
         self.account_secret: str | None = None
@@ -97,35 +87,46 @@ class Redactor:
     def request_body(self, body: bytes) -> bytes:
         """A whole request body; what it hides in JSON is learned, so that an echo in the response is masked too.
 
-        Raises WireError if the body seems to hold secret fields but can't be parsed.
+        Raises WireError if the body may hold secret fields but can't be read as JSON.
         """
         return mask(self._fields_masked(body), self._literals())
 
+    def request_pieces(self) -> JsonMasker:
+        """A masker for a request body that comes in pieces; what it gives does not depend on where they are cut."""
+        return JsonMasker(self)
+
     def response_body(self, *, asked: bool = False, events: bool = False) -> BodyMasker:
-        """A masker for the response; of `/credentials` it gives nothing before the end.
+        """A masker for the response.
 
         With `asked`, the request only asked for what an earlier one said: its secret fields may come back, and this
-        request does not name them. Such a body is looked at as JSON: at its end, or with `events` line by line.
+        request does not name them. Such a body is looked at as JSON, with `events` line by line.
         """
         if self._has_credentials or (asked and not events):
-            return _WholeBody(self)
-        return _Lines(self) if asked else SecretMasker(self._literals())
+            return JsonMasker(self)
+        return LinesMasker(self) if asked else self.masker()
+
+    def fields(self) -> FieldMasker:
+        """A masker for the secret fields of one JSON text, from which this redactor learns."""
+        return FieldMasker(self._learn_field, credentials=self._has_credentials)
+
+    def masker(self) -> SecretMasker:
+        """A masker for what is known to be secret, and what will be."""
+        self._maskers.append(masker := SecretMasker(self._literals()))
+        return masker
 
     def _fields_masked(self, body: bytes) -> bytes:
-        if not body or not (self._has_credentials or b"mcp_server" in body or b"api_key" in body):
+        if not body or not (self._has_credentials or may_hide(body)):
             return body
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise WireError("the body may hold secret fields and is not valid JSON, so it was not kept") from error
-        found = _mask_strings(document) if self._has_credentials else _mask_tool_secrets(document)
-        if not found:
-            return body
-        for value in found:
-            word = value.rsplit(" ", 1)[-1]
-            if len(word) >= _SHORTEST_FOUND and any(map(str.isdigit, word)):
-                self._learn(word)
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        fields = self.fields()
+        masked = fields.feed(body) + fields.finish()
+        if not fields.complete:
+            raise WireError("the body may hold secret fields and is not valid JSON, so it was not kept")
+        return masked
+
+    def _learn_field(self, value: str) -> None:
+        word = value.rsplit(" ", 1)[-1]
+        if len(word) >= _SHORTEST_FOUND and any(map(str.isdigit, word)):
+            self._learn(word)
 
     def _header_value(self, name: str, value: str, *, clean: bool) -> str:
         if name.lower() in SECRET_HEADERS:
@@ -151,9 +152,11 @@ class Redactor:
         self.account_secret = next((value for value in candidates if value), None)
 
     def _learn(self, value: str) -> None:
-        if len(value) >= _SHORTEST_SECRET and value != REDACTED:
+        if len(value) >= _SHORTEST_SECRET and value != REDACTED and value not in self._secrets:
             self._secrets.add(value)
             self._spelled = None
+            for masker in self._maskers:
+                masker.learn(_spellings(value))
 
     def _learn_cookies(self, text: str) -> None:
         for cookie in text.split(";"):
@@ -170,90 +173,15 @@ class Redactor:
 @functools.lru_cache(maxsize=64)
 def _spellings(value: str) -> tuple[bytes, ...]:
     # As sent, as it looks inside JSON, and inside a URL. A program's calls mostly carry the same key.
-    spellings = (value, json.dumps(value)[1:-1], quote(value, safe="", errors="surrogateescape"))
-    return tuple(spelling.encode("utf-8", "surrogateescape") for spelling in spellings)
-
-
-class _WholeBody:
-    # Holds a response back until it can be redacted as JSON.
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> bytes:
-        self._body += data
-        return b""
-
-    def finish(self) -> bytes:
-        return self._redactor.request_body(bytes(self._body))
-
-
-class _Lines:
-    # Holds each line of an event stream back until it is whole, which is when its JSON can be read.
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-        self._begun = bytearray()
-
-    def feed(self, data: bytes) -> bytes:
-        first, *lines = data.split(b"\n")
-        self._begun += first
-        if not lines:
-            return b""
-        whole, self._begun = [bytes(self._begun), *lines[:-1]], bytearray(lines[-1])
-        return b"".join(self._line(line) + b"\n" for line in whole)
-
-    def finish(self) -> bytes:
-        rest, self._begun = bytes(self._begun), bytearray()
-        return self._line(rest)
-
-    def _line(self, line: bytes) -> bytes:
-        field, colon, value = line.partition(b":")
-        try:
-            if field == b"data":
-                ended = b"\r" if value.endswith(b"\r") else b""
-                space = b" " if value.startswith(b" ") else b""
-                return field + colon + space + self._redactor.request_body(value.strip(b" \r")) + ended
-            return self._redactor.request_body(line)
-        except WireError:
-            return b"data: " + MASK
+    in_json = json.dumps(value)[1:-1]
+    try:
+        raw = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # Half a character, which only an escape can spell.
+        return (in_json.encode(),)
+    return raw, in_json.encode(), quote(raw, safe="").encode()
 
 
 def account_tag(secret: str, key: bytes) -> str:
     """`k:` and 12 hex digits of a keyed hash: tells accounts apart, says nothing else."""
     return "k:" + hmac.new(key, secret.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:12]
-
-
-def _mask_tool_secrets(document: Any) -> list[str]:
-    """Masks, in place, header values of `mcp_server` tools and `api_key` of `*_config` objects; gives the values."""
-    found: list[str] = []
-    pending = [document]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, list):
-            pending += value
-        if not isinstance(value, dict):
-            continue
-        if value.get("type") == "mcp_server" and isinstance(value.get("headers"), dict):
-            found += _mask_strings(value["headers"], frozenset())
-        for name, child in value.items():
-            if name.endswith("_config") and isinstance(child, dict) and isinstance(child.get("api_key"), str):
-                found.append(child["api_key"])
-                child["api_key"] = REDACTED
-        pending += value.values()
-    return found
-
-
-def _mask_strings(document: Any, open_fields: frozenset[str] = _OPEN_CREDENTIAL_FIELDS) -> list[str]:
-    """Masks, in place, every string below a JSON value but those of open fields; gives the values."""
-    found: list[str] = []
-    pending = [document]
-    while pending:
-        value = pending.pop()
-        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        for name, child in list(items):
-            if isinstance(child, str) and child and name not in open_fields:
-                found.append(child)
-                value[name] = REDACTED
-            elif isinstance(child, dict | list):
-                pending.append(child)
-    return found
