@@ -13,6 +13,8 @@ from textual import events
 from textual.app import App
 from textual.widget import Widget
 
+from tui.widgets.virtual_list import VirtualList
+
 
 class Witness(Widget):
     """What keys are meant for while the focus is on or in it."""
@@ -33,6 +35,17 @@ class AttentiveApp(App[None]):
             from tui.escapes import tell_escapes
 
             tell_escapes(self.driver_class)
+
+    async def on_event(self, event: events.Event) -> None:
+        """A key of a pane does at once what it does. Textual would hand it from widget to widget first, and the next
+        key meanwhile to the pane that this one leaves."""
+        if not (isinstance(event, events.Key) and not event.is_forwarded and await self._done_at_once(event.key)):
+            await super().on_event(event)
+
+    async def _done_at_once(self, key: str) -> bool:
+        if isinstance(self.screen, Witness) or not isinstance(self.focused, VirtualList):
+            return False
+        return await self._check_bindings(key, priority=True) or await self._check_bindings(key)
 
     def on_key(self, event: events.Key) -> None:
         """Every key that nothing took comes by here; one that was on its way to a former focus is sent on."""

@@ -331,10 +331,10 @@ async def test_a_database_that_cannot_be_read_is_said_until_it_can(opened, datab
     broken = True
 
     class Locked(Reader):
-        def conversation_seqs(self, *arguments):
+        def first_conversations(self, *arguments):
             if broken:
                 raise StoreError("the database 'story.db' is locked")
-            return super().conversation_seqs(*arguments)
+            return super().first_conversations(*arguments)
 
     async with opened(source=lambda: Locked(database)) as driver:
         assert "the database 'story.db' is locked" in driver.text("#list")
@@ -385,3 +385,14 @@ async def test_keys_typed_at_once_after_a_prompt_go_to_the_pane(opened):
         assert conversations.cursor == 2
         await type_at_once(driver, "y", "escape", "p")
         assert driver.app.screen is driver.screen
+
+
+async def test_keys_typed_at_once_after_one_that_changes_the_pane_go_to_the_new_one(opened):
+    async with opened() as driver:
+        await driver.press("j")
+        tree, conversations = driver.screen.outline, driver.screen.conversations
+        await type_at_once(driver, "tab", "k", "k")
+        assert (conversations.cursor, tree.cursor) == (1, 1)
+        await type_at_once(driver, "escape", "G", "l", "l", "t")
+        assert conversations.cursor == 5
+        assert driver.app.focused is driver.screen.steps

@@ -113,10 +113,10 @@ class PageScreen(SharedScreen):
         target = self.query_one(f"#{self.PANES[(here + step) % len(self.PANES)]}")
         if self.has_class("-zoomed"):
             self.action_alone()
-            target.focus()
+            self.set_focus(target)
             self.call_after_refresh(self.action_alone)
         else:
-            target.focus()
+            self.set_focus(target)
 
     def action_alone(self) -> None:
         """The pane alone, or back."""

@@ -172,7 +172,7 @@ class PanesScreen(SharedScreen):
         """Give a pane the keyboard, and show it."""
         self._current, self._said = name, ""
         self._arrange()
-        self.query_one(f"#{name}").focus()
+        self.set_focus(self.query_one(f"#{name}"))
 
     def action_pane(self, step: int) -> None:
         """The next pane, round and round."""
