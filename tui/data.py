@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from tracer.errors import StoreError
 from tracer.store.filters import Filter
-from tracer.store.rows import ConversationRow, InteractionRow, Totals
+from tracer.store.rows import ConversationRow, Found, InteractionRow, Totals
 from tracer.wire.exchange import Exchange
 from tui.outline import Branch
 from tui.source import Source
@@ -128,12 +130,21 @@ class Door:
         self._rev = 0
 
     async def conversation_seqs(self, where: Filter | None) -> array[int]:
-        """The `seq` of every matching conversation, newest first."""
-        return await self._query.run(lambda source: source.conversation_seqs(where, self.project))
+        """The `seq` of every matching conversation, in the order of the list; who stops waiting for it ends it."""
+        unwanted = Event()
+        try:
+            return await self._query.run(lambda source: source.conversation_seqs(where, self.project, unwanted.is_set))
+        finally:
+            unwanted.set()
 
-    async def first_seqs(self, where: Filter | None, limit: int) -> array[int]:
-        """The newest of them, which takes no longer the more there are."""
-        return await self._rows.run(lambda source: source.conversation_seqs(where, self.project, limit))
+    async def first_conversations(self, where: Filter | None, limit: int) -> AsyncGenerator[Found]:
+        """The first of them, as far as they are known, again and again; others' reads pass in between."""
+        found = await self._query.run(lambda source: source.first_conversations(where, self.project, limit))
+        try:
+            while (now := await self._query.run(lambda _: next(found, None))) is not None:
+                yield now
+        finally:
+            self._query.later(found.close)
 
     async def find(self, text: str) -> tuple[int, InteractionRow]:
         """The conversation and the interaction that an id means. Raises StoreError if there is none."""
@@ -179,6 +190,11 @@ class Door:
         """Everything counted, which takes seconds for a million; `before` again if nothing was written since."""
         return await self._query.run(lambda source: _counted(source, self.project, before))
 
+    @property
+    def watching(self) -> bool:
+        """Whether `changes` speaks of everything that is written from now on."""
+        return self._version is not None
+
     async def start_watching(self) -> None:
         """From here on `changes` speaks of what is written; only the first call counts."""
         await self._watch.run(self._start_watching)
@@ -217,6 +233,11 @@ class _Lane:
 
     async def run[T](self, read: Callable[[Source], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, read)
+
+    def later(self, do: Callable[[], None]) -> None:
+        """In this thread, once what is being read there is; never, if it is closed."""
+        with suppress(RuntimeError):
+            self._pool.submit(do)
 
     def _read[T](self, read: Callable[[Source], T]) -> T:
         if self._source is None:
@@ -319,6 +340,10 @@ def _detail(source: Source, branch: Branch, family: Sequence[InteractionRow]) ->
                 if _is_result(step):
                     results.setdefault(str(step.get("call_id")), step)
             waits = _waits(record, after) | waits
+    if row.stream and row.tools:
+        from tui.served import has_served, served  # as above
+
+        waits |= served(source.exchanges(row.key)) if has_served(record) else {}
     return Detail(row, record, calls, results, waits, branch)
 
 

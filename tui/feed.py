@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from textual.dom import DOMNode
 from textual.message import Message
@@ -41,18 +42,19 @@ class Feed:
         self._looking = False
 
     def load_list(self, where: Filter | None, *, again: bool = False) -> None:
-        """Which conversations match -> ListLoaded."""
+        """Which conversations match -> ListLoaded: of the first page as they are found, then of all."""
 
         async def read() -> Message:
+            if not again:
+                async with aclosing(self._door.first_conversations(where, PAGE)) as first:
+                    async for found in first:
+                        if found.whole and self._door.watching:
+                            return ListLoaded(where, found.seqs, again)
+                        self._target.post_message(ListLoaded(where, found.seqs, again, found))
             # Before the list, so that nothing written in between is missed.
             await self._door.start_watching()
             return ListLoaded(where, await self._door.conversation_seqs(where), again)
 
-        async def read_first() -> Message:
-            return ListLoaded(where, await self._door.first_seqs(where, PAGE), again, first=True)
-
-        if not again:
-            self._start(read_first, "first")
         self._start(read, "list")
 
     def load_overview(self) -> None:

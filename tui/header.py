@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.segment import Segment
 
+from tracer.store.rows import Found
 from tui.data import Overview
 from tui.text import clean, cut, duration, money, size
 from tui.theme import S
@@ -53,6 +54,7 @@ def header(
     filter_text: str = "",
     follow: bool = False,
     unseen: int = 0,
+    looking: Found | None = None,
     trail: Sequence[tuple[str, bool]] = (),
 ) -> tuple[list[Segment], list[Segment]]:
     """Left and right part. `trail` are the panes of a narrow screen, the current one marked."""
@@ -70,6 +72,8 @@ def header(
         right += [Segment(f" ▲ {unseen} new ", S.badge), Segment(" ")]
     if follow:
         right += [Segment(" FOLLOW ", S.follow), Segment(" ")]
+    if looking is not None and filter_text:
+        return left, [*right, Segment(f" {shown:,} so far, {looking.looked:,} looked at … ", S.muted)]
     if overview is None:
         return left, [*right, Segment(" reading … ", S.muted)]
     if overview.recording:
@@ -82,8 +86,12 @@ def header(
     return left, right
 
 
-def empty_text(facts: Facts, filter_text: str, overview: Overview | None) -> tuple[str, ...]:
+def empty_text(
+    facts: Facts, filter_text: str, overview: Overview | None, looking: Found | None = None
+) -> tuple[str, ...]:
     """What an empty list says."""
+    if looking is not None:
+        return ("Looking …", "", f"Nothing among {looking.looked:,} yet.")
     if overview is None:
         return ()
     if filter_text:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from tracer.store.filters import Filter
-from tracer.store.rows import ConversationRow
+from tracer.store.rows import ConversationRow, Found
 from tui.data import Changes, Detail, Overview, Subject
 from tui.outline import Branch
 
@@ -20,11 +20,11 @@ class ListLoaded(Message):
 
     where: Filter | None
     seqs: array[int]
-    """Newest first."""
+    """In the order of the list."""
     again: bool
     """The same question as before, asked again after writes."""
-    first: bool = False
-    """Only the first page, to be there at once; the whole list follows."""
+    first: Found | None = None
+    """Only the first page as far as it is known, to be there at once; more follows."""
 
 
 @dataclass

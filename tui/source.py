@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tracer.store.filters import Filter
-from tracer.store.rows import ConversationRow, InteractionRow, RunRow, Totals
+from tracer.store.rows import ConversationRow, Found, InteractionRow, RunRow, Totals
 from tracer.wire.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -26,8 +26,14 @@ class Source(Protocol):
         """The highest `rev` written."""
         ...
 
-    def conversation_seqs(self, where: Filter | None, project: str | None, limit: int | None = None) -> array[int]:
-        """The `seq` of every conversation, or of the newest `limit`, newest first."""
+    def conversation_seqs(
+        self, where: Filter | None, project: str | None, stop: Callable[[], bool] | None = None
+    ) -> array[int]:
+        """The `seq` of every conversation, in the order of the list; StoreError once `stop` says yes."""
+        ...
+
+    def first_conversations(self, where: Filter | None, project: str | None, limit: int) -> Generator[Found]:
+        """The first of them, as far as they are known, again and again."""
         ...
 
     def matching(self, where: Filter, root_key: str) -> set[str]:

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 from drawn import ask, write
 
-from tracer.store.rows import ConversationRow, Totals
+from tracer.store.rows import ConversationRow, Found, Totals
 from tracer.testing import START_US, answer, exchange
 from tui.pages import PAGE
 from tui.widgets.conversations import ConversationList
@@ -46,9 +46,13 @@ class ManyConversations:
     def last_rev(self):
         return 1
 
-    def conversation_seqs(self, where, project, limit=None):
-        self.work["lists" if limit is None else "first pages"] += 1
-        return array("q", range(MANY, 0 if limit is None else MANY - limit, -1))
+    def conversation_seqs(self, where, project, stop=None):
+        self.work["lists"] += 1
+        return array("q", range(MANY, 0, -1))
+
+    def first_conversations(self, where, project, limit):
+        self.work["first pages"] += 1
+        yield Found(array("q", range(MANY, MANY - limit, -1)), limit, done=True)
 
     def conversations(self, seqs):
         self.work["rows"] += len(seqs)
@@ -123,10 +127,9 @@ async def test_a_hurried_cursor_reads_one_tree(opened, work):
 
 async def test_the_first_page_needs_no_list_of_all(opened, work):
     class Slow(ManyConversations):
-        def conversation_seqs(self, where, project, limit=None):
-            if limit is None:
-                released.wait(10)
-            return super().conversation_seqs(where, project, limit)
+        def conversation_seqs(self, where, project, stop=None):
+            released.wait(10)
+            return super().conversation_seqs(where, project)
 
     released = Event()
     try:

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from tracer.errors import UsageError
 from tracer.store.rows import FAILED, RUNNING
@@ -23,7 +23,28 @@ SORTS = {
 }
 """What lists can be ordered by, the greatest first -> the order of conversations, and that of interactions."""
 
-type Condition = tuple[str, list[Any]]
+type Sql = tuple[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One term as SQL, and how what it may hold for is found without reading every row."""
+
+    clause: str
+    values: list[Any]
+    by: Literal["kind", "tools", "words", "no words", "seqs", "sums"] | None = None
+    """`kind`: the columns that `kinds` knows decide it; `tools`: that column; `words`: the full-text index, asked with
+    the only value, and `no words`: the opposite of it. `seqs` and `sums`: `among` says."""
+    among: Sql | None = None
+    """Of `seqs` a query for the `seq` of all that it may hold for; of `sums` a condition on conversations that one with
+    such an interaction meets."""
+
+    def turned(self) -> Condition:
+        """The opposite."""
+        clause = f"NOT coalesce({self.clause}, 0)"
+        if self.by == "words":
+            return Condition(clause, self.values, "no words")
+        return Condition(clause, self.values, "kind" if self.by == "kind" else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +62,8 @@ class Filter:
 
     def where(self) -> tuple[str, list[Any]]:
         """A condition for a WHERE clause, never empty, and its parameters."""
-        clauses = [f"({clause})" for clause, _ in self.conditions]
-        return " AND ".join(clauses) or "1", [value for _, values in self.conditions for value in values]
+        clauses = [f"({condition.clause})" for condition in self.conditions]
+        return " AND ".join(clauses) or "1", [value for condition in self.conditions for value in condition.values]
 
     def __and__(self, other: Filter) -> Filter:
         return Filter(
@@ -104,8 +125,7 @@ def parse(text: str, *, now_us: int | None = None) -> Filter:
             condition = _condition(term, now)
             any_project |= not negations and (term.name == "project" or (term.name == "run" and term.value != "@last"))
             ghosts |= not negations and (term.name, term.value) == ("is", "ghost")
-        clause, values = condition
-        conditions.append((f"NOT coalesce({clause}, 0)", values) if negations % 2 else condition)
+        conditions.append(condition.turned() if negations % 2 else condition)
     return Filter(text, tuple(conditions), any_project, ghosts, sort)
 
 
@@ -134,7 +154,8 @@ def _free_text(term: _Term) -> Condition:
     if not any(character.isalnum() for character in term.value):
         term.fail("a search needs a word to look for")
     phrase = term.value.replace('"', '""').replace("\0", " ")
-    return "seq IN (SELECT rowid FROM search WHERE search MATCH ?)", [f'"{phrase}"*']
+    words = [f'"{phrase}"*']
+    return Condition("seq IN (SELECT rowid FROM search WHERE search MATCH ?)", words, "words")
 
 
 def _like(value: str) -> str:
@@ -144,38 +165,49 @@ def _like(value: str) -> str:
 
 def _contains(*columns: str) -> Callable[[_Term, int], Condition]:
     clause = " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in columns)
-    return lambda term, _: (clause, [_like(term.value)] * len(columns))
+    return lambda term, _: Condition(clause, [_like(term.value)] * len(columns), "kind")
 
 
 def _is_one_of(column: str) -> Callable[[_Term, int], Condition]:
-    return lambda term, _: (
-        f"{column} IN ({', '.join('?' * len(term.value.split(',')))})",
-        list(term.value.split(",")),
+    return lambda term, _: Condition(
+        f"{column} IN ({', '.join('?' * len(term.value.split(',')))})", list(term.value.split(",")), "kind"
     )
 
 
 def _starts(column: str) -> Callable[[_Term, int], Condition]:
     def condition(term: _Term, _: int) -> Condition:
-        return f"{column} >= ? AND {column} < ?", [term.value, term.value + "\U0010ffff"]
+        clause, ends = f"{column} >= ? AND {column} < ?", [term.value, term.value + "\U0010ffff"]
+        return Condition(clause, ends, "seqs", (f"SELECT seq FROM interaction WHERE {clause}", ends))
 
     return condition
 
 
 def _tool(term: _Term, _: int) -> Condition:
-    return "' ' || tools || ' ' LIKE ? ESCAPE '\\'", [f"% {_like(term.value)[1:-1]} %"]
+    return Condition("' ' || tools || ' ' LIKE ? ESCAPE '\\'", [f"% {_like(term.value)[1:-1]} %"], "tools")
+
+
+def _of_runs(clause: str, values: list[Any], runs: str) -> Condition:
+    # An interaction is of the run of its first exchange, and exchanges have an index by run.
+    made = f"SELECT DISTINCT project, record FROM exchange WHERE record IS NOT NULL AND {runs}"
+    among = f"SELECT seq FROM ({made}) AS made CROSS JOIN interaction USING (project) WHERE key = made.record"
+    return Condition(clause, values, "seqs", (among, values))
 
 
 def _tag(term: _Term, _: int) -> Condition:
     name, equals, value = term.value.partition("=")
-    tags = "SELECT 1 FROM run, json_each(run.tags) AS tag WHERE run.run = interaction.run AND tag.key = ?"
-    return (f"EXISTS({tags} AND tag.value = ?)", [name, value]) if equals else (f"EXISTS({tags})", [name])
+    tagged = "SELECT run.run FROM run, json_each(run.tags) AS tag WHERE tag.key = ?" + " AND tag.value = ?" * bool(
+        equals
+    )
+    clause = f"run IN ({tagged})"
+    return _of_runs(clause, [name, value] if equals else [name], clause)
 
 
 def _run(term: _Term, _: int) -> Condition:
     if term.value == "@last":
-        newest = "SELECT project, run, max(started_at_us) FROM run GROUP BY project"
-        return f"(project, run) IN (SELECT project, run FROM ({newest}))", []
-    return _starts("run")(term, 0)
+        newest = "SELECT project, run FROM (SELECT project, run, max(started_at_us) FROM run GROUP BY project)"
+        return _of_runs(f"(project, run) IN ({newest})", [], f"run IN (SELECT run FROM ({newest}))")
+    clause = "run >= ? AND run < ?"
+    return _of_runs(clause, [term.value, term.value + "\U0010ffff"], clause)
 
 
 _UNITS: dict[str, dict[str, float]] = {
@@ -194,23 +226,30 @@ def _amount(term: _Term, text: str, kind: str) -> int:
     return round(float(found["number"]) * unit)
 
 
-def _within(column: str, kind: str) -> Callable[[_Term, int], Condition]:
+def _within(column: str, kind: str, total: str) -> Callable[[_Term, int], Condition]:
+    """`total` is what conversations have, of which no interaction has more."""
+
     def condition(term: _Term, _: int) -> Condition:
         if compared := _COMPARED.fullmatch(term.value):
-            return f"{column} {compared['sign']} ?", [_amount(term, compared["value"], kind)]
-        if spread := _RANGE.fullmatch(term.value):
+            bounds = [(compared["sign"], compared["value"])]
+        elif spread := _RANGE.fullmatch(term.value):
             bounds = [(sign, spread[name]) for sign, name in ((">=", "low"), ("<=", "high")) if spread[name]]
             if not bounds:
                 term.fail("a range needs a lower or an upper end, such as 1..5, 5.. or ..5")
-            clause = " AND ".join(f"{column} {sign} ?" for sign, _ in bounds)
-            return clause, [_amount(term, bound, kind) for _, bound in bounds]
-        return f"{column} = ?", [_amount(term, term.value, kind)]
+        else:
+            bounds = [("=", term.value)]
+        amounts = [_amount(term, bound, kind) for _, bound in bounds]
+        clause = " AND ".join(f"{column} {sign} ?" for sign, _ in bounds)
+        if bounds[0][0].startswith("<"):
+            return Condition(clause, amounts)
+        return Condition(clause, amounts, "sums", (f"{total} >= ?", amounts[:1]))
 
     return condition
 
 
 def _since(term: _Term, now_us: int) -> Condition:
-    return "started_at_us >= ?", [now_us - _amount(term, term.value, "duration")]
+    clause, values = "started_at_us >= ?", [now_us - _amount(term, term.value, "duration")]
+    return Condition(clause, values, "seqs", (f"SELECT seq FROM interaction WHERE {clause}", values))
 
 
 def _one_of(choices: dict[str, str]) -> Callable[[_Term, int], Condition]:
@@ -218,7 +257,7 @@ def _one_of(choices: dict[str, str]) -> Callable[[_Term, int], Condition]:
         clause = choices.get(term.value)
         if clause is None:
             term.fail(f"{term.name}: knows {', '.join(choices)}, not {term.value!r}")
-        return clause, []
+        return Condition(clause, [], None if _CHILDREN in clause else "kind")
 
     return condition
 
@@ -252,9 +291,9 @@ _TERMS: dict[str, Callable[[_Term, int], Condition]] = {
     "model": _contains("model"),
     "agent": _contains("agent"),
     "tool": _tool,
-    "latency": _within("duration_us", "duration"),
-    "cost": _within("cost_nano", "money"),
-    "tokens": _within("total_tokens", "count"),
+    "latency": _within("duration_us", "duration", "last_at_us - started_at_us"),
+    "cost": _within("cost_nano", "money", "cost_nano"),
+    "tokens": _within("total_tokens", "count", "total_tokens"),
     "tag": _tag,
     "has": _one_of(_HAS),
     "is": _one_of(_IS),

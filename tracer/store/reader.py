@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -19,7 +19,7 @@ from tracer.errors import StoreError
 from tracer.store import words
 from tracer.store.bodies import Codec
 from tracer.store.filters import SORTS, Filter
-from tracer.store.rows import RUNNING, ConversationRow, InteractionRow, RunRow, Totals
+from tracer.store.rows import RUNNING, ConversationRow, Found, InteractionRow, RunRow, Totals
 from tracer.store.schema import open_for_reading
 from tracer.wire.exchange import Exchange
 
@@ -34,8 +34,8 @@ _FLAGS = tuple(place for place, field in enumerate(fields(InteractionRow)) if fi
 _NEWEST = "ORDER BY started_at_us DESC, seq DESC"
 _CANDIDATES = 8
 _MANY = 20_000
-_NEWEST_LOOKED_AT = 20_000
-"""Conversations among which the first page of a filter is looked for: a few hundredths of a second."""
+_STEPS = 50_000
+"""Steps of SQLite between two questions whether to stop: less than a hundredth of a second."""
 _GENERATIONS = 64
 """How many turns back, and how many forks ahead, the calls and results of one interaction are looked for."""
 
@@ -80,13 +80,10 @@ class Reader:
         return int(self._query("SELECT value FROM counter WHERE name = 'rev'")[0][0])
 
     def conversation_seqs(
-        self, where: Filter | None = None, project: str | None = None, limit: int | None = None
+        self, where: Filter | None = None, project: str | None = None, stop: Callable[[], bool] | None = None
     ) -> array[int]:
         """The `seq` of every conversation, newest first or as the filter sorts them; with a filter, those with an
-        interaction it holds for.
-
-        With a `limit` the first of them, at once: of a filter those among the newest conversations, perhaps none.
-        """
+        interaction it holds for. `stop` is asked now and then; once it says yes this raises StoreError."""
         clause, values = _scoped(None, project)
         order = "seq DESC"
         if where is not None and where.sort:
@@ -94,22 +91,27 @@ class Reader:
         if where is not None and where.conditions:
             inner, wanted = _scoped(where, project)
             holds = f"{inner}{_ghosts(where)}"
-            if limit is None or where.sort:
-                clause += f" AND (project, root_key) IN (SELECT project, root_key FROM interaction WHERE {holds})"
-            else:
-                of_it = "interaction.project = conversation.project AND interaction.root_key = conversation.root_key"
-                clause += f" AND seq > (SELECT max(seq) FROM conversation) - {_NEWEST_LOOKED_AT}"
-                clause += f" AND EXISTS(SELECT 1 FROM interaction WHERE {of_it} AND {holds})"
+            clause += f" AND (project, root_key) IN (SELECT project, root_key FROM interaction WHERE {holds})"
             values += wanted
         seqs = array("q")
-        with self._clear_errors():
-            cursor = self._connection.execute(
-                f"SELECT seq FROM conversation WHERE {clause} ORDER BY {order} LIMIT ?",
-                [*values, -1 if limit is None else limit],
-            )
+        with self._clear_errors(), self._asking(stop):
+            cursor = self._connection.execute(f"SELECT seq FROM conversation WHERE {clause} ORDER BY {order}", values)
             while batch := cursor.fetchmany(_MANY):
                 seqs.extend(seq for (seq,) in batch)
         return seqs
+
+    def first_conversations(self, where: Filter | None, project: str | None, limit: int) -> Generator[Found]:
+        """The first of `conversation_seqs`, in no more time the more there are: what is known of them so far, again and
+        again, each after some thousandths of a second."""
+        if where is None or not (where.conditions or where.sort):
+            clause, values = _scoped(None, project)
+            rows = self._query(f"SELECT seq FROM conversation WHERE {clause} ORDER BY seq DESC LIMIT {limit}", values)
+            yield Found(array("q", (seq for (seq,) in rows)), len(rows), done=True, whole=len(rows) < limit)
+            return
+        from tracer.store import finding
+
+        with self._clear_errors():
+            yield from finding.first(self._connection, where, project, limit)
 
     def conversations(self, seqs: Sequence[int]) -> list[ConversationRow]:
         """The conversations of these `seq`s in their order; those that are gone are left out."""
@@ -353,6 +355,14 @@ class Reader:
                 yield
             finally:
                 self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _asking(self, stop: Callable[[], bool] | None) -> Iterator[None]:
+        self._connection.set_progress_handler(stop, _STEPS)
+        try:
+            yield
+        finally:
+            self._connection.set_progress_handler(None, 0)
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:

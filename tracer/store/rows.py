@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 FAILED = "(status IS 'failed' OR state = 'error')"
@@ -98,3 +99,17 @@ class Totals:
     interactions: int
     cost_nano: int | None
     """Null if no cost is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The first of a list, as far as they are known."""
+
+    seqs: array[int]
+    """Conversations in the order of the list."""
+    looked: int
+    """Interactions, or sorted conversations, that were looked at until now."""
+    done: bool = False
+    """These are the first of all that match."""
+    whole: bool = False
+    """These are all that match."""

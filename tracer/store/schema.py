@@ -135,10 +135,42 @@ def m003_less_to_write(db: Database) -> None:
         db.conn.execute(statement)
 
 
+# What an interaction is in the words of `status:`, `model:`, `agent:`, `has:` and `is:`. There are few combinations of
+# these, so that an index by them finds the newest of any, and the rare ones.
+_TRAITS = (
+    "coalesce(thought_tokens > 0, 0)", "tools <> ''", "error_code IS NOT NULL", "answer <> ''",
+    "total_tokens IS NOT NULL", "cost_nano IS NOT NULL", "retries > 0", "polls > 0", "hops > 1",
+    "parent_key IS NOT NULL", "background", "stream", "ghost",
+)  # fmt: skip
+_KIND = (
+    "json_array(project, status, model, agent, state, "
+    + " + ".join(f"{1 << place} * ({trait})" for place, trait in enumerate(_TRAITS))
+    + ")"
+)
+_FINDING_TABLES = (
+    f"ALTER TABLE interaction ADD COLUMN kind TEXT GENERATED ALWAYS AS ({_KIND}) VIRTUAL",
+    "CREATE INDEX interaction_kind ON interaction(kind)",
+    "CREATE INDEX interaction_tools ON interaction(project, tools) WHERE tools <> ''",
+    # The kinds are both of these as well.
+    "DROP INDEX interaction_status",
+    "DROP INDEX interaction_model",
+    "CREATE INDEX conversation_cost ON conversation(project, cost_nano)",
+    "CREATE INDEX conversation_tokens ON conversation(project, total_tokens)",
+    "CREATE INDEX conversation_latency ON conversation(project, last_at_us - started_at_us)",
+)
+
+
+def m004_found_at_once(db: Database) -> None:
+    """Rows are found by what they are, and conversations by what lists are ordered by, however many there are."""
+    for statement in _FINDING_TABLES:
+        db.conn.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m001_first_tables,
     m002_histories_and_unknowns,
     m003_less_to_write,
+    m004_found_at_once,
 )
 VERSION = len(MIGRATIONS)
 

@@ -82,6 +82,7 @@ class ConversationsScreen(PanesScreen):
         self._place = f"{facts.db} ▸ {facts.project or '*'}"
         if start is None:
             self._restore_filter()
+        self._listed: Filter | object | None = self  # not even no filter
         self._poll_seconds = poll_seconds
         self._requery_waits = False
 
@@ -100,7 +101,6 @@ class ConversationsScreen(PanesScreen):
         self._start = start
         self.where, self.filter_text = None, ""
         self.outline.show(None, [], at=None)
-        self.conversations.whole = False
         self.feed.load_list(None)
 
     def _restore_filter(self) -> None:
@@ -116,11 +116,12 @@ class ConversationsScreen(PanesScreen):
         if message.where is not self.where:
             return
         conversations = self.conversations
-        if message.first and (conversations.whole or not message.seqs):
-            return  # the whole list was quicker, or the first page is not among the newest
-        same = message.again or (not message.first and not conversations.whole)
-        conversations.show(message.seqs, same=same)
-        conversations.whole = not message.first
+        same = message.again or self._listed is message.where
+        self._listed, self._looking = message.where, message.first
+        if not same or message.seqs != conversations.pages.seqs:
+            conversations.show(message.seqs, same=same)
+        if not message.again:
+            conversations.unseen = 0  # what came into its place was there before
         if self._start is not None and (index := conversations.pages.index(self._start.seq)) is not None:
             conversations.move_to(index)
             self.go_to("tree")
@@ -280,7 +281,6 @@ class ConversationsScreen(PanesScreen):
         self.memory.keep_filter(self._place, message.text)
         self.query_one(FilterBar).close()
         self.go_to("list")
-        self.conversations.whole = False
         self.feed.load_list(self.where)
 
     def on_filter_bar_cancelled(self) -> None:

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
+from tracer.store.rows import Found
 from tui.data import Overview
 from tui.header import Facts, empty_text, header
 from tui.memory import Memory
@@ -50,6 +51,8 @@ class PanesScreen(SharedScreen):
         self.filter_text = ""
         self._now_us = now_us
         self._overview: Overview | None = None
+        self._looking: Found | None = None
+        """What is known of a list that is being found."""
         self._said = ""
         self._trouble = ""
         """Why the database could not be read, until it can be again."""
@@ -150,7 +153,9 @@ class PanesScreen(SharedScreen):
         self.query_one("#hints", HintBar).show(self.pane.HINTS, text or self._trouble)
         self.query(PaneTitle).refresh()
         empty = wrap(self._trouble, self.conversations.size.width - 4) if self._trouble else None
-        self.conversations.say_when_empty(tuple(empty or empty_text(self.facts, self.filter_text, self._overview)))
+        self.conversations.say_when_empty(
+            tuple(empty or empty_text(self.facts, self.filter_text, self._overview, self._looking))
+        )
         trail = [(self.query_one(f"#{name}", VirtualList).TITLE, name == self._current) for name in self.PANES]
         left, right = header(
             self.facts,
@@ -159,6 +164,7 @@ class PanesScreen(SharedScreen):
             filter_text=self.filter_text,
             follow=self.follow,
             unseen=self.conversations.unseen,
+            looking=self._looking,
             trail=trail if self.narrow else (),
         )
         self.query_one("#header", Bar).say(left, [*self.lateness, *right])

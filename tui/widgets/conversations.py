@@ -53,8 +53,6 @@ class ConversationList(VirtualList):
         self.pages = Pages()
         self.unseen = 0
         """New conversations above the view."""
-        self.whole = False
-        """Whether all that matches is in the list, or only its first page so far."""
         self._empty_text: tuple[str, ...] = ()
         self._now_us = now_us
 
