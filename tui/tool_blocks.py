@@ -18,7 +18,7 @@ def call(step: Step, result: Step | None, *, later: bool = False, waited: float 
     """A call; beside it the result if it is known, `later` if another turn brought it, `waited` ms after the call."""
     note = [str(step.get("id") or "")]
     if waited is not None:
-        note.append(f"{duration(round(waited * 1000))} in the app")
+        note.append(_took(step, waited))
     if later:
         note.append("in the next turn")
     asked = tuple(_asked(step))
@@ -32,7 +32,7 @@ def result(step: Step, called: Step | None, *, waited: float | None = None) -> B
     asked = () if called is None else tuple(_asked(called))
     note = [str(step.get("call_id") or "")]
     if waited is not None:
-        note.append(f"{duration(round(waited * 1000))} in the app")
+        note.append(_took(step, waited))
     return Block(
         "result",
         tool_name(told),
@@ -40,6 +40,11 @@ def result(step: Step, called: Step | None, *, waited: float | None = None) -> B
         asked + tuple(_answer(step)),
         answer_at=len(asked) if asked else None,
     )
+
+
+def _took(step: Step, ms: float) -> str:
+    where = "in the app" if str(step.get("type")).startswith("function_") else "at the service"
+    return f"{duration(round(ms * 1000))} {where}"
 
 
 def tool_name(step: Step) -> str:
