@@ -19,8 +19,9 @@ from tracer import normalize as normalizing
 from tracer.capture import patience
 from tracer.capture.child import Destination, IngesterProcess
 from tracer.capture.entries import RunEnded, RunStarted
-from tracer.capture.ingest import Ingester, open_writer, recover
+from tracer.capture.ingester import Ingester, open_writer
 from tracer.capture.journal import JournalWriter
+from tracer.capture.recovery import recover
 from tracer.capture.segments import SegmentSet, segments, set_names
 from tracer.capture.tail import SetTail
 from tracer.errors import StoreError

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracer.capture.entries import RunEnded
-from tracer.capture.ingest import Ingester
+from tracer.capture.ingester import Ingester
 from tracer.capture.journal import JournalReader, JournalWriter
 from tracer.capture.segments import SegmentSet, segments
 from tracer.capture.tail import SetTail

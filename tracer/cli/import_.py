@@ -41,7 +41,7 @@ def command(files: tuple[Path, ...], tags: tuple[str, ...], as_json: bool, proje
     """
     tagged = parse_tags(tags)
     settings = load_settings(db, project)
-    from tracer.capture.ingest import open_writer
+    from tracer.capture.ingester import open_writer
 
     with open_writer(settings.db, tier=settings.tier, prices=settings.prices) as writer:
         results = _import(_importer(settings, writer, tagged), files)

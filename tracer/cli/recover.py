@@ -19,7 +19,8 @@ def command(as_json: bool, db: str | None) -> int:
     died become `interrupted`, with everything that had arrived.
     """
     settings = load_settings(db, None)
-    from tracer.capture.ingest import open_writer, recover
+    from tracer.capture.ingester import open_writer
+    from tracer.capture.recovery import recover
 
     with open_writer(settings.db, tier=settings.tier, prices=settings.prices) as writer:
         found = recover(writer, settings.journal)

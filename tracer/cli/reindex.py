@@ -20,7 +20,7 @@ def command(dry_run: bool, as_json: bool, db: str | None) -> int:
     lists, links and `stats` know of them what they know of new ones. A second run changes nothing. Records whose
     bodies were pruned stay as they are. Proxies may go on recording meanwhile.
     """
-    from tracer.capture.ingest import open_writer
+    from tracer.capture.ingester import open_writer
     from tracer.store.schema import open_for_reading
 
     settings = load_settings(db, None)
