@@ -31,26 +31,33 @@ def blocks(detail: Detail) -> list[Block]:
 
 
 def _side(steps: list[dict[str, Any]], detail: Detail, record: dict[str, Any], *, asked: bool) -> list[Block]:
-    answers = {str(step["call_id"]): step for step in steps if _is(step, "_result") and step.get("call_id")}
+    answers = {
+        str(step["call_id"]): (step, place)
+        for place, step in enumerate(steps)
+        if _is(step, "_result") and step.get("call_id")
+    }
+    side = ".input" if asked else ".output"
     called = {str(step["id"]) for step in steps if _is(step, "_call") and step.get("id")}
     schema = None if asked else _schema(record)
     shown = []
-    for step in steps:
+    for place, step in enumerate(steps):
+        at = f"{side}[{place}]"
         kind = str(step.get("type"))
         identifier = str(step.get("id") or step.get("call_id"))
         waited = detail.waits.get(identifier)
         if kind in ("user_input", "model_output"):
-            shown.append(_message(step, record, schema))
+            shown.append(_message(step, record, schema, at))
         elif kind == "thought":
-            shown.append(_thought(step, record))
+            shown.append(_thought(step, record, at))
         elif _is(step, "_call"):
-            result = answers.get(identifier) or (None if asked else detail.results.get(identifier))
-            later = result is not None and identifier not in answers
-            shown.append(tool_blocks.call(step, result, later=later, waited=waited))
+            result, there = answers.get(identifier, (None if asked else detail.results.get(identifier), None))
+            later = result is not None and there is None
+            found = "" if there is None else f"{side}[{there}]"
+            shown.append(tool_blocks.call(step, result, later=later, waited=waited, at=at, found=found))
         elif not _is(step, "_result"):
-            shown.append(Block("unknown", kind, "unknown step", (Part("json", dump(step)),)))
+            shown.append(Block("unknown", kind, "unknown step", (Part("json", dump(step), at=at),)))
         elif str(step.get("call_id")) not in called:
-            shown.append(tool_blocks.result(step, detail.calls.get(identifier), waited=waited))
+            shown.append(tool_blocks.result(step, detail.calls.get(identifier), waited=waited, at=at))
     return shown
 
 
@@ -66,10 +73,10 @@ def _schema(record: dict[str, Any]) -> dict[str, Any] | None:
     return schema_of(record["request"])
 
 
-def _message(step: dict[str, Any], record: dict[str, Any], schema: dict[str, Any] | None) -> Block:
-    parts = contents(step.get("content"))
+def _message(step: dict[str, Any], record: dict[str, Any], schema: dict[str, Any] | None, at: str) -> Block:
+    parts = contents(step.get("content"), f"{at}.content")
     if step.get("error"):
-        parts = (*parts, Part("json", dump(step["error"]), "✖ ", failed=True))
+        parts = (*parts, Part("json", dump(step["error"]), "✖ ", failed=True, at=f"{at}.error"))
     if step["type"] == "user_input":
         return Block("user", "You", parts=parts)
     name = record["model"] or record["agent"]
@@ -83,15 +90,17 @@ def _message(step: dict[str, Any], record: dict[str, Any], schema: dict[str, Any
             None: "not checked: see its schema",
         }
         if read(text) is not None:
-            parts = (Part("structured", text, item=schema), *others)
+            texts = [part.at for part in parts if part.form == "markdown"]
+            where = f"{texts[0] if len(texts) == 1 else '.output_text'} | fromjson"
+            parts = (Part("structured", text, item=schema, at=where), *others)
         elif fits is False:
             words[False] = "is no JSON, and a schema was asked for"
         return Block("model", title, words[fits], parts, failed=fits is False)
     return Block("model", title, parts=parts)
 
 
-def _thought(step: dict[str, Any], record: dict[str, Any]) -> Block:
-    parts = contents(step.get("summary"))
+def _thought(step: dict[str, Any], record: dict[str, Any], at: str) -> Block:
+    parts = contents(step.get("summary"), f"{at}.summary")
     thoughts = [other for other in record["output"] if other.get("type") == "thought"]
     tokens = (record["usage"] or {}).get("thought_tokens")
     notes = [f"{count(tokens)} tokens"] if tokens and len(thoughts) == 1 else []

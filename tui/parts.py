@@ -26,6 +26,8 @@ class Part:
     """The content of a `media`, the schema of a `structured` one."""
     language: str = ""
     """Of `code`."""
+    at: str = ""
+    """Where its value is in the record, as jq says it; empty if it isn't there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +50,28 @@ class Block:
         return [part.item for part in self.parts if part.form == "media" and part.item is not None]
 
 
-def contents(content: Any) -> tuple[Part, ...]:
-    """The contents of a step, whatever their shape, each text with the sources it cites."""
+def contents(content: Any, at: str = "") -> tuple[Part, ...]:
+    """The contents of a step, whatever their shape, each text with the sources it cites; `at` is their jq path."""
     if content is None:
         return ()
     if isinstance(content, str):
-        return (Part("markdown", content),)
-    items = content if isinstance(content, list) else [content]
-    return tuple(part for item in items for part in _content(item))
+        return (Part("markdown", content, at=at),)
+    if not isinstance(content, list):
+        return tuple(_content(content, at))
+    places = (f"{at}[{place}]" if at else "" for place in range(len(content)))
+    return tuple(part for item, place in zip(content, places, strict=False) for part in _content(item, place))
 
 
-def _content(item: Any) -> Iterator[Part]:
+def _content(item: Any, at: str) -> Iterator[Part]:
     if not isinstance(item, dict):
-        yield Part("json", dump(item))
+        yield Part("json", dump(item), at=at)
     elif item.get("type") == "text" and isinstance(item.get("text"), str):
-        yield Part("markdown", item["text"])
+        yield Part("markdown", item["text"], at=at and f"{at}.text")
         yield from _citations(item["text"], item.get("annotations"))
     elif media.is_media(item):
         yield Part("media", media.named(item), item=item)
     else:
-        yield Part("json", dump(item))
+        yield Part("json", dump(item), at=at)
 
 
 def _citations(text: str, annotations: Any) -> Iterator[Part]:

@@ -72,6 +72,41 @@ def _body(block: Block, width: int, pictures: bool) -> Body:
     return beside
 
 
+def part_at(block: Block, width: int, number: int, *, pictures: bool = False) -> tuple[Part, int] | None:
+    """The piece of a block that is drawn on line `number` of its body, and on which line of its own: of a call the
+    arguments, beside its longer result that."""
+    width -= 3
+    beside = block.answer_at is not None and width >= BESIDE_FROM and block.answer_at < len(block.parts)
+    columns = (block.parts[: block.answer_at], block.parts[block.answer_at :]) if beside else (block.parts,)
+    for parts in columns:
+        rest = number
+        for part in parts:
+            room = (width - 3) // 2 if beside else width
+            size = sum(1 for _ in _part(block, part, room, pictures))
+            if rest < size:
+                return part, _line_of(part, rest, room - len(part.lead))
+            rest -= size
+    return None
+
+
+def _line_of(part: Part, number: int, width: int) -> int:
+    """The line of the JSON that a drawn line of it belongs to; lines that only a schema has are not counted."""
+    if part.form == "json":
+        texts = [(line, width, False) for line in part.text.split("\n")]
+    elif part.form == "structured":
+        found = fields(read(part.text), dict(part.item or {}))
+        texts = [(field.text, _field_room(field.wanted, width), field.missing) for field in found]
+    else:
+        return 0
+    line = -1
+    for text, room, missing in texts:
+        line += not missing
+        number -= sum(1 for _ in _json(text, room))
+        if number < 0:
+            break
+    return max(line, 0)
+
+
 def lines(
     blocks: Sequence[Block], bodies: Sequence[Body], width: int, opened: Mapping[int, bool], *, thoughts: bool
 ) -> list[Line]:
@@ -155,7 +190,7 @@ def _media(part: Part, width: int, pictures: bool) -> Iterator[list[Segment]]:
 
 def _structured(part: Part, width: int) -> Iterator[list[Segment]]:
     for field in fields(read(part.text), dict(part.item or {})):
-        room = max(width * 3 // 5, width - cell_len(field.wanted) - 2)
+        room = _field_room(field.wanted, width)
         said = f"  {clean(field.wanted)}" if field.wanted else ""
         drawn = list(_json(field.text, room))
         for number, line in enumerate(drawn):
@@ -164,6 +199,10 @@ def _structured(part: Part, width: int) -> Iterator[list[Segment]]:
             pad = " " * max(0, width - used - cell_len(note)) if note else ""
             told = [Segment(segment.text, S.failed) for segment in line] if field.missing else line
             yield [*told, Segment(pad), Segment(note, S.failed if field.missing else S.faint)]
+
+
+def _field_room(wanted: str, width: int) -> int:
+    return max(width * 3 // 5, width - cell_len(wanted) - 2)
 
 
 _JSON = re.compile(

@@ -335,6 +335,14 @@ class ConversationsScreen(PanesScreen):
         """Open or fold every thought."""
         self.say("thoughts open" if self.steps.toggle_thoughts() else "thoughts folded")
 
+    def extra_copies(self) -> list[tuple[str, str, str]]:
+        """Of a line of the steps its value, and how jq finds that in the record."""
+        place = self.steps.place() if self._current == "steps" else None
+        if place is None:
+            return []
+        value = ("x", "value under the cursor", place.value)
+        return [("q", "its jq path in the record", place.path), value] if place.path else [value]
+
     def about(self) -> Subject | None:
         """The interaction under the tree's cursor."""
         row = self.outline.chosen

@@ -19,6 +19,7 @@ from tui.widgets.virtual_list import Hint, VirtualList
 if TYPE_CHECKING:
     # What draws a transcript is imported with the first one: the list is there sooner.
     from tui.parts import Block
+    from tui.places import Place
     from tui.transcript import Body, Line
 
 
@@ -98,7 +99,7 @@ class StepsPane(VirtualList):
         if self._drawing or detail is None or width <= 0 or self._drawn == (detail, width):
             return
         self._drawing = True
-        pictures = self.app.console.color_system in ("truecolor", "256")
+        pictures = self._pictures
 
         async def work() -> None:
             from tui.blocks import blocks
@@ -182,6 +183,21 @@ class StepsPane(VirtualList):
                 heads.append(y)
             before = line.block
         return heads
+
+    def place(self) -> Place | None:
+        """The value of the record that the cursor is on."""
+        here = self._block_here()
+        if here is None or self._drawn is None:
+            return None
+        from tui.places import place
+
+        head = next(y for y, line in enumerate(self.lines) if line.block == here)
+        width, number = self._drawn[1], self.cursor - head - 1
+        return None if number < 0 else place(self._blocks[here], width, number, pictures=self._pictures)
+
+    @property
+    def _pictures(self) -> bool:
+        return self.app.console.color_system in ("truecolor", "256")
 
     def _block_here(self) -> int | None:
         return self.lines[self.cursor].block if self.lines else None
