@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tracer.testing import answer, sse_chunks, text_stream
+from tracer.wire.decoding import STEP_BYTES
 from tracer.wire.exchange import Outcome
 
 REQUEST = json.dumps({"model": "gemini-3.5-flash", "input": "Hi", "stream": True}).encode()
@@ -323,3 +324,29 @@ async def test_what_runs_when_the_proxy_stops_is_interrupted(stage: Any, wire: A
     gone.set()
     assert exchange.outcome is Outcome.INTERRUPTED
     assert exchange.response_body == EVENTS[0]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_what_unpacks_to_much_is_unpacked_after_it_went_on(stage: Any, wire: Any, stopped: bool) -> None:
+    size = 10_000_000
+    packed = gzip.compress(bytes(size))
+
+    async def upstream(peer: Any) -> None:
+        await peer.message()
+        head = (
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+        )
+        await peer.send(head % len(packed) + packed)
+
+    async with stage(upstream) as subject, asyncio.timeout(PATIENCE):
+        _, answer = await subject.ask(wire.post(b"{}"))
+        assert answer.body == packed
+        if stopped:
+            await subject.proxy.stop()
+        exchange = await subject.recordings.closed.get()
+    assert exchange.response_body == bytes(size)
+    assert exchange.outcome is Outcome.COMPLETE
+    # Each step has a frame of its own: between them is whatever else the event loop has to do.
+    sizes = [chunk.size for chunk in exchange.chunks]
+    assert max(sizes) <= 2 * STEP_BYTES
+    assert sum(1 for chunk in exchange.chunks if chunk.wire_size) < len(sizes)

@@ -18,8 +18,8 @@ class Backlog:
         self._waiting: deque[ExchangeRecorder] = deque()
 
     def add(self, recorder: ExchangeRecorder) -> None:
-        """Let a recorder catch up if it is behind."""
-        if recorder.behind and recorder not in self._waiting:
+        """Let a recorder that is behind catch up."""
+        if recorder not in self._waiting:
             if not self._waiting:
                 asyncio.get_running_loop().call_soon(self._turn)
             self._waiting.append(recorder)

@@ -24,7 +24,8 @@ class Call:
     def request_data(self, data: bytes) -> None:
         """A piece of the request body."""
         self._recorder.request_data(data)
-        self._backlog.add(self._recorder)
+        if self._recorder.behind:
+            self._backlog.add(self._recorder)
 
     def request_whole(self, body: bytes) -> None:
         """The request is whole; `body` is what was not told piece by piece."""
@@ -38,7 +39,8 @@ class Call:
     def response_data(self, data: bytes) -> None:
         """A piece of the response body, as it crossed."""
         self._recorder.response_data(self._now(), data)
-        self._backlog.add(self._recorder)
+        if self._recorder.behind:
+            self._backlog.add(self._recorder)
 
     def response_whole(self) -> None:
         """The response is whole."""

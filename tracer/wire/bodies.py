@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from tracer.errors import WireError
 from tracer.wire.decoding import BodyDecoder
@@ -17,10 +18,12 @@ class BodyCopy:
         self._limit = limit
         self._notes = notes
         self.wire_size = 0
+        self.pending = False
+        """Whether there is more of the last piece: `go_on` gives it."""
         self._piece, self._piece_kept = b"", 0
         self._decoded_size = 0
         self._dropped_size = 0
-        self._dropped_hash = hashlib.sha256()
+        self._dropped_hash: Any = None
         self._full = False
         try:
             self._decoder = BodyDecoder(encoding, limit)
@@ -34,11 +37,6 @@ class BodyCopy:
     def ended(self) -> bool:
         """The coding says that the body is whole; always true without a coding."""
         return self._decoder.ended or self._full
-
-    @property
-    def pending(self) -> bool:
-        """Whether there is more of the last piece: `go_on` gives it."""
-        return not self._full and self._decoder.pending
 
     def take(self, data: bytes) -> bytes:
         """What of this piece may be kept, decoded, or the first step of that. To be called when nothing is pending."""
@@ -56,7 +54,7 @@ class BodyCopy:
     def give_up(self, reason: str) -> None:
         """Keep nothing more of the body."""
         if not self._full:
-            self._full = True
+            self._full, self.pending = True, False
             self._notes.append(f"{self._side}: {reason}")
             # What came of it so far is kept, and counts as rest, too: nobody can say which of its bytes that were.
             self._drop(self._piece)
@@ -76,15 +74,19 @@ class BodyCopy:
         except WireError as error:
             self.give_up(str(error))
             return b""
+        self.pending = self._decoder.pending
         self._decoded_size += len(decoded)
         self._piece_kept += len(decoded)
         if self._decoder.overflowed:
             self._full = True
             # Of an encoded piece it can't be said which of its bytes gave the kept part: all of it counts as rest.
             self._drop(self._piece if self._decoder.names else self._piece[self._piece_kept :])
+        if not self.pending:
+            self._piece = b""
         return decoded
 
     def _drop(self, data: bytes) -> None:
         self._dropped_size += len(data)
         if self._limit:
+            self._dropped_hash = self._dropped_hash or hashlib.sha256()
             self._dropped_hash.update(data)

@@ -16,6 +16,7 @@ from tracer.errors import WireError
 STEP_BYTES = 1 << 20
 """About as much comes out at once; what is done with it then holds nobody up for long."""
 
+_NOTHING = memoryview(b"")
 _GZIP = zlib.MAX_WBITS | 16
 # Where a library knows no limit: how many encoded bytes unpack to a step at most (zstd: blocks of 128 KB from 4 bytes).
 _ZSTD_SLICE = 32
@@ -159,43 +160,42 @@ class BodyDecoder:
 
         Raises WireError if a coding is unknown or its package is not installed.
         """
-        names = [name.strip().lower().removeprefix("x-") for name in (encoding or "").split(",")]
-        self.names = tuple(name for name in names if name and name != "identity")
+        names = [name.strip().lower().removeprefix("x-") for name in encoding.split(",")] if encoding else []
+        self.names = tuple([name for name in names if name and name != "identity"])
         self._chain = [(_codec(name), name) for name in reversed(self.names)]
-        self._plain = memoryview(b"")
+        self._plain = _NOTHING
         self._left = limit
         self.overflowed = False
         """The limit was reached: nothing more will come out."""
+        self.pending = False
+        """Whether more may come of what was fed: `feed(b"")` gives the next step."""
 
     @property
     def ended(self) -> bool:
         """The coding says that the body is whole; always true without a coding."""
         return all(codec.ended for codec, _ in self._chain)
 
-    @property
-    def pending(self) -> bool:
-        """Whether more may come of what was fed: `feed(b"")` gives the next step."""
-        return not self.overflowed and (bool(self._plain) or any(codec.pending for codec, _ in self._chain))
-
     def feed(self, data: bytes) -> bytes:
         """A step of what these bytes decode to, never more than the limit leaves. Raises WireError for damaged bytes.
 
         While something is pending, only `b""` may be fed.
         """
+        if not (self._chain or self.pending) and len(data) <= min(self._left, STEP_BYTES):
+            self._left -= len(data)
+            return data
         if self.overflowed:
             return b""
         decoded = self._step(data) if self._chain else self._first(data)
         if len(decoded) > self._left:
-            self.overflowed = True
+            self.overflowed, self.pending = True, False
             decoded = decoded[: self._left]
         self._left -= len(decoded)
         return decoded
 
     def _first(self, data: bytes) -> bytes:
-        if not self._plain and len(data) <= STEP_BYTES:
-            return data
-        plain = self._plain or memoryview(data)
+        plain = self._plain if self.pending else memoryview(data)
         self._plain = plain[STEP_BYTES:]
+        self.pending = bool(self._plain)
         return bytes(plain[:STEP_BYTES])
 
     def _step(self, data: bytes) -> bytes:
@@ -210,6 +210,7 @@ class BodyDecoder:
                 data = codec.take() if codec.pending else b""
             except Exception as error:
                 raise WireError(f"the body is not valid {name}: {error}") from error
+        self.pending = any(codec.pending for codec, _ in self._chain)
         return data
 
 

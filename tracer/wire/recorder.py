@@ -111,42 +111,48 @@ class ExchangeRecorder:
 
     def request_data(self, data: bytes) -> None:
         """A piece of the request body; of a small one nothing is emitted before it is whole."""
-        if data:
-            self._do(self._take_request, data)
+        if self._todo:
+            self._todo.append((self._take_request, (data,)))
+        elif data:
+            self._take_request(data)
 
     def request_end(self) -> None:
         """The request is whole: emits its body, or the rest of it."""
-        self._do(self._end_request)
+        if self._todo:
+            self._todo.append((self._end_request, ()))
+        else:
+            self._end_request()
 
     def response_started(self, at_us: int, status: int, headers: Headers) -> None:
         """Status line and headers arrived."""
-        self._do(self._start_response, at_us, status, headers)
+        if self._todo:
+            self._todo.append((self._start_response, (at_us, status, headers)))
+        else:
+            self._start_response(at_us, status, headers)
 
     def response_data(self, at_us: int, data: bytes) -> None:
         """A piece of the response body as it crossed; closes the exchange if it completes the `[DONE]` event."""
-        if self._todo and self._response is not None:
+        if self._todo:
+            self._todo.append((self._take_waiting_response, (at_us, data)))
             self._waiting_size += len(data)
-            if self._waiting_size > MAX_WAITING:
+            if self._waiting_size > MAX_WAITING and self._response is not None:
                 self._response.give_up(f"{MAX_WAITING} bytes waited to be decoded, so the rest was not")
-        if data:
-            self._do(self._take_response, at_us, data)
+        elif data:
+            self._take_response(at_us, data)
 
     def response_end(self, at_us: int) -> None:
         """The response ended as its framing says."""
-        self._do(self._close, at_us, Outcome.COMPLETE, None)
+        if self._todo:
+            self._todo.append((self._close, (at_us, Outcome.COMPLETE, None)))
+        else:
+            self._close(at_us, Outcome.COMPLETE, None)
 
     def failed(self, at_us: int, outcome: Outcome, error: str | None) -> None:
         """The exchange broke off; after the end was seen it is complete all the same."""
-        self._do(self._fail, at_us, outcome, error)
-
-    def _do(self, step: Callable[..., None], *arguments: Any) -> None:
-        # What happens later must not overtake what is not done yet.
         if self._todo:
-            self._todo.append((step, arguments))
+            self._todo.append((self._fail, (at_us, outcome, error)))
         else:
-            step(*arguments)
-        while self._todo and not self._in_steps:
-            self.catch_up()
+            self._fail(at_us, outcome, error)
 
     def _take_request(self, data: bytes) -> None:
         if self._asking is not None and not self._closed:
@@ -156,11 +162,16 @@ class ExchangeRecorder:
         self._emit_request(asking, self._request.go_on())
 
     def _emit_request(self, asking: JsonMasker, decoded: bytes) -> None:
-        masked = asking.feed(decoded)
-        if masked:
-            self._emit_request_data(masked)
-        if self._request.pending:
-            self._todo.appendleft((self._go_on_with_request, (asking,)))
+        while True:
+            masked = asking.feed(decoded)
+            if masked:
+                self._emit_request_data(masked)
+            if not self._request.pending:
+                return
+            if self._in_steps:
+                self._todo.appendleft((self._go_on_with_request, (asking,)))
+                return
+            decoded = self._request.go_on()
 
     def _emit_request_data(self, data: bytes) -> None:
         told, self._told_size = self._told_size, self._request.wire_size
@@ -188,7 +199,6 @@ class ExchangeRecorder:
         self._sink(ResponseStarted(key=self.key, at_us=at_us, status=status, headers=redacted))
 
     def _take_response(self, at_us: int, data: bytes) -> None:
-        self._waiting_size = max(0, self._waiting_size - len(data))
         response = self._response
         if self._closed or response is None:
             return
@@ -201,19 +211,28 @@ class ExchangeRecorder:
             self._response_left -= len(data)
         self._emit_response(response, self._masker, at_us, response.take(data), len(data))
 
+    def _take_waiting_response(self, at_us: int, data: bytes) -> None:
+        self._waiting_size -= len(data)
+        self._take_response(at_us, data)
+
     def _go_on_with_response(self, response: BodyCopy, masker: BodyMasker, at_us: int) -> None:
         self._emit_response(response, masker, at_us, response.go_on(), 0)
 
     def _emit_response(
         self, response: BodyCopy, masker: BodyMasker, at_us: int, decoded: bytes, wire_size: int
     ) -> None:
-        self._watch.feed(decoded)
         self._last_at_us = at_us
-        if self._keep_bodies:
-            self._sink(ResponseData(key=self.key, at_us=at_us, data=masker.feed(decoded), wire_size=wire_size))
-        if response.pending:
-            self._todo.appendleft((self._go_on_with_response, (response, masker, at_us)))
-        elif self._watch.done and response.ended:
+        while True:
+            self._watch.feed(decoded)
+            if self._keep_bodies:
+                self._sink(ResponseData(key=self.key, at_us=at_us, data=masker.feed(decoded), wire_size=wire_size))
+            if not response.pending:
+                break
+            if self._in_steps:
+                self._todo.appendleft((self._go_on_with_response, (response, masker, at_us)))
+                return
+            decoded, wire_size = response.go_on(), 0
+        if self._watch.done and response.ended:
             self._close(at_us, Outcome.COMPLETE, None)
 
     def _body(self, side: str, headers: Headers) -> BodyCopy:
