@@ -1,8 +1,7 @@
-"""Exchanges as rows and back. An exchange is written as often as it has grown; what has ended is never undone."""
+"""The exchanges of a database. One is written as often as it has grown; what has ended is never undone."""
 
 from __future__ import annotations
 
-import functools
 import json
 import sqlite3
 from collections import Counter
@@ -11,33 +10,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracer import identity
-from tracer.identity import Facts, storable
+from tracer.identity import Facts
 from tracer.store.bodies import Blobs, Codec, pack_chunks, unpack_chunks
+from tracer.store.exchange_rows import (
+    FACTS,
+    STORED,
+    Known,
+    StoredRow,
+    columns_of,
+    exchange_of,
+    fact_columns,
+    known_of,
+)
 from tracer.store.running import RunningBodies
 from tracer.wire.exchange import Exchange, Outcome
 
-_FACTS = (
-    "key, project, origin, operation, interaction_id, previous_id, fingerprint, sent_token, given_tokens, "
-    "started_at_us, ended_at_us, retry_until_us, first_attempt, record"
-)
-_STORED = (
-    "seq, key, project, run, origin, method, path, status, outcome, started_at_us, ended_at_us, request_size, "
-    "response_size, meta, chunks, request_hash, response_hash"
-)
-_META = ("account", "query", "request_headers", "response_headers", "headers_at_us", "error", "notes")
 _RANKS = {Outcome.OPEN: 0, Outcome.INTERRUPTED: 1}
 
 
 _REMEMBERED_BYTES = 16 * 1024 * 1024
 _MANY = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The facts of a stored exchange and the record it is part of so far."""
-
-    facts: Facts
-    record: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +82,7 @@ class Exchanges:
         found: dict[tuple[str, str], tuple[Any, ...]] = {}
         for project, keys in by_project.items():
             rows = self._connection.execute(
-                f"SELECT seq, outcome, status, response_size, request_size, operation, {_FACTS} FROM exchange"
+                f"SELECT seq, outcome, status, response_size, request_size, operation, {FACTS} FROM exchange"
                 " WHERE project = ? AND key IN (SELECT value FROM json_each(?))",
                 (project, json.dumps(keys)),
             )
@@ -130,12 +122,15 @@ class Exchanges:
         }
 
     def _upsert(self, exchange: Exchange, stored: tuple[Any, ...] | None, facts: Facts | None, alone: bool) -> Change:
-        columns = self._columns(exchange, facts)
+        columns = columns_of(exchange, facts) | {"chunks": pack_chunks(self._codec, exchange.chunks)}
+        if exchange.outcome is not Outcome.OPEN:
+            columns["request_hash"] = self._blobs.put(exchange.request_body)
+            columns["response_hash"] = self._blobs.put(exchange.response_body)
         if alone:
             columns["record"] = exchange.key
         seq = self._write(stored[0] if stored else None, columns)
         self._keep_bodies(seq, exchange, stored)
-        before = _known(stored[6:]) if stored and stored[5] else None
+        before = known_of(stored[6:]) if stored and stored[5] else None
         self._keep_tokens(facts)
         self._remember(exchange)
         return Change(exchange, before, facts, alone)
@@ -157,30 +152,6 @@ class Exchanges:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def _columns(self, exchange: Exchange, facts: Facts | None) -> dict[str, Any]:
-        ended = exchange.outcome is not Outcome.OPEN
-        meta = {name: getattr(exchange, name) for name in _META}
-        exact = {name: getattr(exchange, name) for name in ("path", "method", "origin")}
-        meta |= {name: value for name, value in exact.items() if storable(value) != value}
-        return {
-            "project": exchange.project or "",
-            "key": exchange.key,
-            "kind": "interaction" if facts else "other",
-            "run": exchange.run,
-            **{name: storable(value) for name, value in exact.items()},
-            "status": exchange.status,
-            "outcome": exchange.outcome.value,
-            "started_at_us": exchange.started_at_us,
-            "ended_at_us": None if exchange.ended_at_us is None else exchange.started_at_us + exchange.ended_at_us,
-            "request_size": exchange.request_size,
-            "response_size": exchange.response_size,
-            "meta": json.dumps(meta, separators=(",", ":")),
-            "chunks": pack_chunks(self._codec, exchange.chunks),
-            "request_hash": self._blobs.put(exchange.request_body) if ended else None,
-            "response_hash": self._blobs.put(exchange.response_body) if ended else None,
-            **_fact_columns(facts),
-        }
-
     def _keep_bodies(self, seq: int, exchange: Exchange, stored: tuple[Any, ...] | None) -> None:
         if exchange.outcome is Outcome.OPEN:
             self._running.keep(seq, exchange, stored[3] if stored else None)
@@ -189,8 +160,8 @@ class Exchanges:
 
     def known(self, where: str, values: Sequence[Any]) -> list[Known]:
         """The facts of the Interactions exchanges that a condition holds for."""
-        rows = self._connection.execute(f"SELECT {_FACTS} FROM exchange WHERE kind = 'interaction' AND {where}", values)
-        return [_known(row) for row in rows]
+        rows = self._connection.execute(f"SELECT {FACTS} FROM exchange WHERE kind = 'interaction' AND {where}", values)
+        return [known_of(row) for row in rows]
 
     def members(self, project: str, keys: Sequence[str]) -> list[Exchange]:
         """Whole exchanges; those that ended a little while ago, such as a job's earlier polls, from memory."""
@@ -246,7 +217,7 @@ class Exchanges:
             (before,) = self.known("project = ? AND key = ?", name)
             facts = identity.read(exchange)
             if facts != before.facts:
-                columns = {**_fact_columns(facts), "kind": "interaction" if facts else "other"}
+                columns = {**fact_columns(facts), "kind": "interaction" if facts else "other"}
                 assigned = ", ".join(f"{column} = ?" for column in columns)
                 self._connection.execute(
                     f"UPDATE exchange SET {assigned} WHERE project = ? AND key = ?", (*columns.values(), *name)
@@ -264,34 +235,17 @@ class Exchanges:
     def load(self, where: str, values: Sequence[Any]) -> list[Exchange]:
         """Whole exchanges, by start, with their bodies."""
         rows = self._connection.execute(
-            f"SELECT {_STORED} FROM exchange WHERE {where} ORDER BY started_at_us, key", values
+            f"SELECT {STORED} FROM exchange WHERE {where} ORDER BY started_at_us, key", values
         ).fetchall()
         return [self._rebuild(row) for row in rows]
 
     def _rebuild(self, row: Sequence[Any]) -> Exchange:
-        seq, key, project, run, origin, method, path, status, outcome, started, ended, *sizes = row[:13]
-        meta, chunks, request_hash, response_hash = row[13:]
-        request, response = self._blobs.get(request_hash), self._blobs.get(response_hash)
-        if outcome == Outcome.OPEN:
-            request, response = self._running.get(seq)
-        rest = json.loads(meta)
-        for name in ("query", "request_headers", "response_headers"):
-            rest[name] = tuple((header, value) for header, value in rest[name])
-        return Exchange(
-            key=key,
-            run=run,
-            project=project or None,
-            status=status,
-            outcome=Outcome(outcome),
-            started_at_us=started,
-            ended_at_us=None if ended is None else ended - started,
-            request_size=sizes[0],
-            response_size=sizes[1],
-            request_body=request,
-            response_body=response,
-            chunks=unpack_chunks(self._codec, chunks),
-            **{"origin": origin, "method": method, "path": path, **rest, "notes": tuple(rest["notes"])},
-        )
+        stored = StoredRow(*row)
+        if stored.outcome == Outcome.OPEN:
+            bodies = self._running.get(stored.seq)
+        else:
+            bodies = self._blobs.get(stored.request_hash), self._blobs.get(stored.response_hash)
+        return exchange_of(stored, *bodies, unpack_chunks(self._codec, stored.chunks))
 
 
 def _weight(exchange: Exchange | None) -> int:
@@ -304,31 +258,3 @@ def _progress(exchange: Exchange) -> tuple[int, bool, int, int]:
 
 def _rank(outcome: Outcome, status: int | None, response: int, request: int) -> tuple[int, bool, int, int]:
     return _RANKS.get(outcome, 2), status is not None, response, request
-
-
-def _fact_columns(facts: Facts | None) -> dict[str, Any]:
-    names = ("operation", "interaction_id", "previous_id", "fingerprint", "sent_token", "retry_until_us")
-    given = json.dumps(facts.given_tokens) if facts and facts.given_tokens else None
-    first = int(facts.first_attempt) if facts else None
-    return {**{name: getattr(facts, name, None) for name in names}, "given_tokens": given, "first_attempt": first}
-
-
-@functools.lru_cache(maxsize=8192)
-def _known(row: tuple[Any, ...]) -> Known:
-    key, project, origin, operation, interaction_id, previous_id, fingerprint, sent, given, *times, record = row
-    facts = Facts(
-        key=key,
-        project=project,
-        origin=origin,
-        operation=operation,
-        interaction_id=interaction_id,
-        previous_id=previous_id,
-        fingerprint=fingerprint,
-        sent_token=sent,
-        given_tokens=tuple(json.loads(given)) if given else (),
-        started_at_us=times[0],
-        ended_at_us=times[1],
-        retry_until_us=times[2],
-        first_attempt=bool(times[3]),
-    )
-    return Known(facts, record)

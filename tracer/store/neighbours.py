@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from tracer.identity import Facts
-from tracer.store.exchanges import Exchanges, Known
+from tracer.store.exchange_rows import Known
+from tracer.store.exchanges import Exchanges
 
 _FOREVER = 1 << 62
 

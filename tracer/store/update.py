@@ -15,7 +15,8 @@ from tracer.identity.history import History
 from tracer.records.interaction import Interaction
 from tracer.store import summaries
 from tracer.store.bodies import Codec
-from tracer.store.exchanges import Change, Exchanges, Known
+from tracer.store.exchange_rows import Known
+from tracer.store.exchanges import Change, Exchanges
 from tracer.store.links import Linker
 from tracer.store.neighbours import neighbourhood, span_of_id
 from tracer.store.searching import SearchIndex
