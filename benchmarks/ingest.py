@@ -11,6 +11,7 @@ how the last quarter compares to the first.
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import sqlite3
@@ -193,7 +194,9 @@ def growth(folder: Path, name: str, steps: Sequence[Exchange]) -> dict[str, Any]
 
 def main() -> None:
     """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("calls", nargs="?", type=int, default=1_000)
+    count = parser.parse_args().calls
     normalize([next(unary(1))])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

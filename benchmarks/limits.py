@@ -7,6 +7,7 @@ Counts allocated bytes (tracemalloc), the body itself not included. Nothing may 
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 import tracemalloc
@@ -64,8 +65,10 @@ def measure(whole: Exchange) -> tuple[int, float, str, list[str]]:
 
 def main() -> int:
     """Print a row per case; 1 if one takes too much."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="*", metavar="CASE", choices=CASES, default=list(CASES), help=", ".join(CASES))
     failed = False
-    for name in sys.argv[1:] or CASES:
+    for name in parser.parse_args().case:
         body, headers = CASES[name]()
         whole = exchange(ASK, body, response_headers=headers)
         peak, seconds, state, notes = measure(whole)

@@ -9,9 +9,9 @@ Takes 1.5 GB for a million rows in FOLDER (or the system's), which are deleted a
 
 from __future__ import annotations
 
+import argparse
 import gc
 import random
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -40,8 +40,12 @@ def call(number: int) -> Exchange:
 
 def main() -> None:
     """Measure and print."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as folder:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="?", type=int, default=1_000_000)
+    parser.add_argument("folder", nargs="?", type=Path)
+    options = parser.parse_args()
+    rows = options.rows
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         path = Path(folder, "tracer.db")
         log = path.with_name("tracer.db-wal")
         print("     rows  calls/CPU s  calls/s  slowest ms  file MB  log MB  newest 100 ms", flush=True)

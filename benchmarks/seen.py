@@ -8,6 +8,7 @@ streams that grow twenty times a second. A screen asks for changes ten times a s
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import statistics
@@ -114,7 +115,9 @@ def is_complete(reader: Reader, key: str) -> bool:
 
 def main() -> None:
     """Measure and print."""
-    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("calls", nargs="?", type=int, default=200)
+    calls = parser.parse_args().calls
     with tempfile.TemporaryDirectory() as name:
         db, folder = Path(name, "tracer.db"), Path(name, "journal")
         journal = JournalWriter(folder, report=print)
