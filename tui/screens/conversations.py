@@ -112,7 +112,8 @@ class ConversationsScreen(PanesScreen):
 
     def on_list_loaded(self, message: ListLoaded) -> None:
         """Show which conversations match."""
-        self._trouble = ""
+        if message.again or message.first:
+            self._trouble = ""  # the rest of a list says nothing of what failed since
         if message.where is not self.where:
             return
         conversations = self.conversations

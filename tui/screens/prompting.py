@@ -6,7 +6,9 @@ from collections.abc import Callable, Coroutine
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.worker import Worker
 
 from tui.commands import action_of, complete
@@ -24,6 +26,9 @@ class PromptingScreen(Screen[None]):
         Binding("N", "again(-1)", "match before", show=False),
         Binding("colon", "command", "type a command", show=False),
     ]
+
+    # Textual would draw the whole screen again when the keyboard goes to another pane.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -83,6 +83,8 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor = 0
         self.total = 0
         self._repeat = 0
+        self._room: Size | None = None
+        """The size while lines are drawn."""
 
     # What a subclass fills in.
 
@@ -107,7 +109,7 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def size(self) -> Size:
         """What rows can be drawn on: Textual's own size goes on below the scrollbar, which would hide their ends."""
-        return self.scrollable_content_region.size
+        return self._room or self.scrollable_content_region.size
 
     @property
     def row_height(self) -> int:
@@ -147,6 +149,14 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
 
     # Drawing.
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a part of the view; its size is looked up once for all of them."""
+        self._room = self.scrollable_content_region.size
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._room = None
+
     def render_line(self, y: int) -> Strip:
         """One line of the view; Textual asks only for those that changed."""
         width = self.size.width
@@ -175,13 +185,21 @@ class VirtualList(ScrollView, can_focus=True, inherit_bindings=False):
         self.show_row(self.cursor)
         self.refresh()  # lines drawn before a scrollbar came are too long now
 
-    def on_focus(self) -> None:
-        """The cursor row looks different with the keyboard on it."""
-        self.refresh_row(self.cursor)
+    def on_focus(self, event: events.Focus) -> None:
+        """The cursor row looks different with the keyboard on it, nothing else does."""
+        self._keyboard(event, here=True)
 
-    def on_blur(self) -> None:
+    def on_blur(self, event: events.Blur) -> None:
         """The cursor row looks different without the keyboard."""
+        self._keyboard(event, here=False)
+
+    def _keyboard(self, event: events.Event, *, here: bool) -> None:
+        # Textual would draw every row again.
+        event.prevent_default()
+        self.has_focus = here
         self.refresh_row(self.cursor)
+        if self.parent is not None:
+            self.parent.post_message((events.DescendantFocus if here else events.DescendantBlur)(self))
 
     # Keys and mouse.
 
