@@ -53,16 +53,14 @@ class Linker:
         """
         first = group.facts[0]
         self.made.add(group.key)
-        if has_prefixes and not group.previous_id:
-            return {"root_key": group.key}
         row: dict[str, Any] = {
             "key": group.key, "id": group.interaction_id, "origin": first.origin, "previous_id": group.previous_id,
             "started_at_us": first.started_at_us, "rank": first.operation != "create", "first": first.key, "seq": None,
         }  # fmt: skip
-        named = self._given(group.previous_id, row) if group.previous_id else None
-        if group.previous_id and named is None:
+        found = None if has_prefixes and not group.previous_id else self._seen_parent(row)
+        if found is None:
             return {"root_key": group.key}
-        parent, linked_by = (named, "id") if named else self._hinted(row)
+        parent, linked_by = found
         root = group.key if parent is None else self._root_of(parent)
         self.placed.add(group.key)
         self.roots.add(root)
@@ -120,15 +118,20 @@ class Linker:
         return found.fetchone() is not None
 
     def _parent(self, row: dict[str, Any]) -> tuple[str | None, str | None]:
-        """The parent, and the word for why it is that: what was named, else carried along, else what the id hints."""
+        """The parent, and the word for why it is that: a ghost if it was named and nobody has seen it."""
+        found = self._seen_parent(row)
+        return found or (self._ghost(self.project, row["origin"], row["previous_id"], row["started_at_us"]), "id")
+
+    def _seen_parent(self, row: dict[str, Any]) -> tuple[str | None, str | None] | None:
+        """The record that was named, else that whose words are carried along, else what the id hints at.
+
+        None if the one that was named was not seen. A record that is not written yet (without `seq`) carries nothing.
+        """
         if previous_id := row["previous_id"]:
             named = self._given(previous_id, row)
-            return named or self._ghost(self.project, row["origin"], previous_id, row["started_at_us"]), "id"
-        if carried := self._carried(row):
+            return (named, "id") if named else None
+        if row["seq"] is not None and (carried := self._carried(row)):
             return carried, "history"
-        return self._hinted(row)
-
-    def _hinted(self, row: dict[str, Any]) -> tuple[str | None, str | None]:
         hinted = first_turn(row["id"]) if row["id"] else None
         found = self._given(hinted, row) if hinted else None
         return found, "id_structure" if found else None
