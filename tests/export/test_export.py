@@ -11,7 +11,7 @@ import pytest
 
 from tracer.export import FORMATS, create_of, curl, export, jsonl, markdown, python
 from tracer.normalize import normalize
-from tracer.testing import answer, exchange, function_call
+from tracer.testing import answer, emulator, exchange, function_call
 from tracer.wire.exchange import Exchange
 
 ASK = {"model": "gemini-3.5-flash", "input": "It's \"5 o'clock\"\n$HOME `id` \\ JSON\nJSON\n東京"}
@@ -95,3 +95,27 @@ def test_the_last_attempt_is_the_call_that_began_it():
     made = {name: export(name, record(first), lambda: [first]) for name in FORMATS}
     assert [name for name, text in made.items() if text is None] == ["answer"]
     assert all(text.endswith("\n") for text in made.values() if text is not None)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_program_of_the_first_generation_runs_with_it(stream, tmp_path, sdk_python):
+    body = {
+        "model": "gemini-2.5-flash",
+        "input": [{"role": "user", "content": "Hello"}, {"role": "model", "content": "Hi."}],
+        "response_mime_type": "text/plain",
+        **({"stream": True} if stream else {}),
+    }
+    outputs = {"id": "v1_o", "object": "interaction", "status": "completed", "outputs": [{"type": "text", "text": "x"}]}
+    sdk = (("x-goog-api-client", "google-genai-sdk/1.75.0 gl-python/3.13.0"),)
+    call = exchange(body, outputs, path="/v1beta/interactions", request_headers=sdk)
+    odd = exchange({**body, "later": 1}, outputs, request_headers=sdk)
+    assert "extra_body={'later': 1}" in (export("python", record(odd), lambda: [odd]) or "")
+    program = tmp_path / "again.py"
+    program.write_text(export("python", record(call), lambda: [call]) or "")
+    assert program.read_text().startswith("# The answer was in the words of google-genai 1")
+    with emulator(dialect="outputs") as service:
+        environ = {"PATH": "/usr/bin:/bin", "GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": service.url}
+        run = [sdk_python("1.75.0"), "-W", "ignore", program]
+        done = subprocess.run(run, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) > 3

@@ -32,7 +32,7 @@ TEXTS: dict[str, Callable[[Record], str | None]] = {"prompt": prompt, "answer": 
 """Formats that are words and nothing else: copied as they are, printed with a line end."""
 
 _OF_RECORDS: dict[str, Callable[[Record], str]] = {"jsonl": jsonl, "markdown": markdown}
-_OF_CALLS: dict[str, Callable[[Exchange], str]] = {"curl": curl, "python": python}
+_OF_CALLS: dict[str, Callable[[Exchange, Record], str]] = {"curl": lambda create, _: curl(create), "python": python}
 
 
 def create_of(exchanges: Sequence[Exchange]) -> Exchange | None:
@@ -57,4 +57,4 @@ def export(name: str, record: Record, exchanges: Callable[[], Sequence[Exchange]
     if name == "exchanges":
         return "".join(f"{dump_line(exchange)}\n" for exchange in exchanges())
     create = create_of(exchanges())
-    return None if create is None else _OF_CALLS[name](create)
+    return None if create is None else _OF_CALLS[name](create, record)
