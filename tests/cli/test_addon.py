@@ -1,4 +1,4 @@
-"""`tracer addon` in the user's own mitmdump, as two processes."""
+"""`tracer addon` in the user's own mitmproxy programs, as processes: the same rows as `tracer proxy` makes."""
 
 from __future__ import annotations
 
@@ -11,36 +11,62 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tracer.testing import answer
+import pytest
+
+from tracer.testing import answer, sse_chunks, text_stream
 
 DATA = json.dumps(answer("v1_a", text="Hello.")).encode()
+STREAM = b"".join(sse_chunks(text_stream("v1_b", ["Hel", "lo."])))
+KEY = "canary-key-0123456789"
+CALLS = (
+    ("/v1/interactions", {"model": "m", "input": "Hi"}, DATA),
+    ("/v1/interactions", {"model": "m", "input": "Hi", "stream": True, "previous_interaction_id": "v1_a"}, STREAM),
+    ("/somebody/elses/call", {}, DATA),
+)
+PROGRAMS = {
+    "mitmdump": ["-q"],
+    "mitmweb": ["--no-web-open-browser", "--web-host", "127.0.0.1", "--set", "termlog_verbosity=error"],
+}
+# What every run has of its own.
+OWN = {"key", "parent_key", "root_key", "run", "timing", "exchanges", "upstream", "account"}
 
 
 class Service(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        data = STREAM if asked.get("stream") else DATA
         self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(DATA)))
+        self.send_header("content-type", "text/event-stream" if asked.get("stream") else "application/json")
+        self.send_header("content-length", str(len(data)))
         self.end_headers()
-        self.wfile.write(DATA)
+        self.wfile.write(data)
 
     def log_message(self, *_: Any) -> None:
         pass
 
 
-def ask(port: int, path: str) -> bytes:
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def ask(port: int, path: str, body: Any) -> bytes:
     deadline = time.monotonic() + 60
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
-            connection.request("POST", path, b'{"model":"m","input":"Hi"}', {"x-goog-api-key": "canary-key-0123456789"})
+            connection.request("POST", path, json.dumps(body), {"x-goog-api-key": KEY})
             return connection.getresponse().read()
         except ConnectionRefusedError:
             assert time.monotonic() < deadline
@@ -49,38 +75,61 @@ def ask(port: int, path: str) -> bytes:
             connection.close()
 
 
-def test_the_users_own_mitmdump_records_the_same(tmp_path: Path) -> None:
-    environment = {
-        **os.environ, "TRACER_HOME": str(tmp_path), "TRACER_DB": str(tmp_path / "t.db"), "TRACER_PROJECT": "own",
-    }  # fmt: skip
-
-    def tracer(*arguments: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-m", "tracer", *arguments], env=environment, capture_output=True, text=True, check=True
-        ).stdout
-
-    script = tracer("addon").strip()
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    command = [
-        str(Path(sys.executable).with_name("mitmdump")), "-q", "-s", script, "--listen-host", "127.0.0.1",
-        "--listen-port", str(port), "--mode", f"reverse:http://127.0.0.1:{server.server_port}",
-        "--set", f"confdir={tmp_path / 'mitm'}",
-    ]  # fmt: skip
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        return int(probe.getsockname()[1])
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "TRACER_HOME": str(folder), "TRACER_DB": str(folder / "t.db"), "TRACER_PROJECT": "own"}
+
+
+def tracer(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "tracer", *arguments]
+    return subprocess.run(command, env=environment(folder), capture_output=True, text=True, check=True).stdout
+
+
+def recorded(folder: Path, command: list[str], port: int) -> list[dict[str, Any]]:
+    """The records of the calls that went through a program."""
+    with subprocess.Popen(
+        command, env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
-            assert ask(port, "/v1/interactions") == DATA
-            assert ask(port, "/somebody/elses/call") == DATA
+            for path, body, expected in CALLS:
+                assert ask(port, path, body) == expected
         finally:
             process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
-    server.shutdown()
-    server.server_close()
     assert "Error" not in said
-    (record,) = [json.loads(line) for line in tracer("list", "--json").splitlines()]
-    assert (record["id"], record["output_text"], record["project"]) == ("v1_a", "Hello.", "own")
-    for path in tmp_path.rglob("*"):
-        assert path.is_dir() or b"canary-key" not in path.read_bytes()
+    for file in folder.rglob("*"):
+        assert file.is_dir() or KEY.encode() not in file.read_bytes()
+    return [json.loads(line) for line in tracer(folder, "list", "--json").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory, service: str) -> list[dict[str, Any]]:
+    """What `tracer proxy` makes of the same calls."""
+    folder, port = tmp_path_factory.mktemp("proxy"), free_port()
+    listen = ["--listen", f"127.0.0.1:{port}", "--upstream", service]
+    return recorded(folder, [sys.executable, "-m", "tracer", "proxy", *listen], port)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_users_own_program_records_the_same(
+    tmp_path: Path, service: str, ours: list[dict[str, Any]], program: str
+) -> None:
+    port = free_port()
+    extra = ["--web-port", str(free_port())] if program == "mitmweb" else []
+    command = [
+        str(Path(sys.executable).with_name(program)), *PROGRAMS[program], *extra,
+        "-s", tracer(tmp_path, "addon").strip(), "--listen-host", "127.0.0.1", "--listen-port", str(port),
+        "--mode", f"reverse:{service}", "--set", f"confdir={tmp_path / 'mitm'}",
+    ]  # fmt: skip
+    records = recorded(tmp_path, command, port)
+    assert [(record["id"], record["output_text"]) for record in records] == [("v1_b", "Hello."), ("v1_a", "Hello.")]
+    assert records[0]["parent_key"] == records[1]["key"]
+    for record, other in zip(records, ours, strict=True):
+        for name in record.keys() - OWN:
+            assert record[name] == other[name], name
+        assert [call["path"] for call in record["exchanges"]] == [call["path"] for call in other["exchanges"]]
