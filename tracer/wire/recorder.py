@@ -6,7 +6,6 @@ what may be kept. Every `at_us` but the first is relative to the exchange's star
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +59,7 @@ class ExchangeRecorder:
         self._max_body = max_body if keep_bodies else 0
         self._keep_bodies = keep_bodies
         self._in_steps = in_steps
-        self._todo: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._todo: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._waiting_size = 0
         self._is_get = method.upper() == "GET"
         self._request = self._body("request", headers)
@@ -106,7 +105,7 @@ class ExchangeRecorder:
 
     def catch_up(self) -> None:
         """The next step."""
-        step, arguments = self._todo.popleft()
+        step, arguments = self._todo.pop(0)
         step(*arguments)
 
     def request_data(self, data: bytes) -> None:
@@ -169,7 +168,7 @@ class ExchangeRecorder:
             if not self._request.pending:
                 return
             if self._in_steps:
-                self._todo.appendleft((self._go_on_with_request, (asking,)))
+                self._todo.insert(0, (self._go_on_with_request, (asking,)))
                 return
             decoded = self._request.go_on()
 
@@ -229,7 +228,7 @@ class ExchangeRecorder:
             if not response.pending:
                 break
             if self._in_steps:
-                self._todo.appendleft((self._go_on_with_response, (response, masker, at_us)))
+                self._todo.insert(0, (self._go_on_with_response, (response, masker, at_us)))
                 return
             decoded, wire_size = response.go_on(), 0
         if self._watch.done and response.ended:
