@@ -18,26 +18,10 @@ from typing import Any
 
 import pytest
 import zstandard
+from canaries import AROUND, PEM, SENT
 from loopback_tls import certified
 
-PEM = "-----BEGIN PRIVATE KEY-----\nMIIEcanarypemcanary0123456789\n-----END PRIVATE KEY-----\n"
-SECRETS = {
-    "header": "canary-header-0a1b2c3d",
-    "bearer": "canary-bearer-4e5f6071",
-    "query": "canary-query-8293a4b5",
-    "access_token": "canary-access-c6d7e8f9",
-    "cookie": "canary-cookie-0123456789ab",
-    "set_cookie": "canary-setcookie-cdef01234567",
-    "mcp": "canary-mcp-89abcdef01",
-    "config": "canary-config-23456789ab",
-    "credential": "canary-credential-cdef0123",
-    "aiza": "AIzaSyCanaryCanaryCanaryCanaryCanary012",
-    "ya29": "ya29.a0canaryCANARY-canary_0123456789",
-    "pem": "MIIEcanarypemcanary0123456789",
-    "token": "canary-token-45678901",
-    "password": "canary-password-23ab45",
-    "environment": "canary-environment-67cd",
-}
+SECRETS = SENT | AROUND
 
 CLIENT = """
 import http.client, json, os, ssl, sys
@@ -73,6 +57,9 @@ body = {"model": "m", "input": said, "tools": tools}
 keys = "key=" + secrets["query"] + "&access_token=" + secrets["access_token"]
 for echo in ("whole", "gzip", "split", "stream", "cut"):
     post("/v1/interactions?" + keys + "&echo=" + echo, {**body, "stream": echo in ("stream", "cut")})
+# Too large to be redacted as a whole.
+large = [{"type": "image", "data": "QUJD" * 500_000}, {"type": "text", "text": said}]
+post("/v1/interactions?" + keys + "&echo=split", {**body, "input": large})
 post("/v1beta/projects/p/credentials?echo=whole", {"name": "n", "secret": secrets["credential"]})
 print("done")
 """
@@ -246,7 +233,7 @@ def test_no_secret_is_in_anything_that_was_written(tmp_path: Path, service: tupl
         assert trial.found() == []
     assert Echo.heard == SECRETS.keys() - {"set_cookie", "token", "password", "environment"}
     records = [json.loads(line) for line in trial.run("list", "--json", "--limit", "100").splitlines()]
-    assert sum(len(record["exchanges"]) for record in records) == 15
+    assert sum(len(record["exchanges"]) for record in records) == 18
     write_every_form(trial)
     assert trial.found() == []
     kept = (trial.folder / "export.exchanges").read_text()

@@ -11,19 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from canaries import SENT as SECRETS
 
-SECRETS = {
-    "header": "canary-header-0a1b2c3d",
-    "bearer": "canary-bearer-4e5f6071",
-    "query": "canary-query-8293a4b5",
-    "access_token": "canary-access-c6d7e8f9",
-    "cookie": "canary-cookie-0123456789ab",
-    "set_cookie": "canary-setcookie-cdef01234567",
-    "mcp": "canary-mcp-89abcdef01",
-    "config": "canary-config-23456789ab",
-    "aiza": "AIzaSyCanaryCanaryCanaryCanaryCanary012",
-    "ya29": "ya29.a0canaryCANARY-canary_0123456789",
-}
 CALLS = """
 import json, os
 import httpx, httpx2
