@@ -51,8 +51,8 @@ fuzz: $(INSTALLED) ## A hundred thousand damaged streams, and as many stories in
 faults: $(INSTALLED) ## Everything that can go wrong, at full size: 100 streams amid kills, a lock of 30 seconds.
 	@TRACER_FAULT_STREAMS=50 TRACER_FAULT_SECONDS=30 $(BIN)/pytest -q tests/faults
 
-bench: $(INSTALLED) ## What the proxy costs: direct, nginx, a bare mitmdump and ours in one run.
-	@ulimit -n 20000 2>/dev/null; $(BIN)/python benchmarks/proxy.py
+bench: $(INSTALLED) ## What the proxy costs: direct, nginx, a bare mitmdump, LiteLLM and ours in one run.
+	@ulimit -n 20000 2>/dev/null; $(BIN)/python benchmarks/proxy.py $(if $(LITELLM),--litellm "$(LITELLM)")
 
 screenshot: $(INSTALLED) ## Draw the pictures in the README and docs/tui.md again.
 	@$(BIN)/python docs/screenshot.py --project demo --size 132x28 --keys "tab k"

@@ -10,26 +10,31 @@ import asyncio
 import contextlib
 import json
 import random
+import re
 import socket
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
-REQUEST = json.dumps({"model": "gemini-3.5-flash", "input": "word " * 400}).encode()
+MODEL = "gemini-3.5-flash"
+PATH = "/v1beta/interactions"
+KEY = "bench-key-0123456789"
+REQUEST = json.dumps({"model": MODEL, "input": "word " * 400}).encode()
 ANSWER = json.dumps(
     {
-        "id": "v1_bench", "status": "completed", "model": "gemini-3.5-flash",
+        "id": "v1_bench", "status": "completed", "model": MODEL,
         "steps": [{"type": "model_output", "content": [{"type": "text", "text": "word " * 340}]}],
     }
 ).encode()  # fmt: skip
-_SENT_AT = b'"at":'
-_AT_DIGITS = 20
+_STREAM = re.compile(rb"x-events=(\d+)x(\d+)")
+_SENT_AT = re.compile(rb'"at": *(\d+)[,}]')
+_LENGTH = re.compile(rb"(?i)\ncontent-length: *(\d+)")
 _END = b"0\r\n\r\n"
 
 
 class Stub(asyncio.Protocol):
-    """The upstream: answers a POST at once; streams if the path asks for `x-events=EVENTSxGAP_MS`.
+    """The upstream: answers a POST at once; streams if its body asks for `x-events=EVENTSxGAP_MS`.
 
     Streams are independent of each other: each begins within a gap, and its gaps vary by half.
     """
@@ -52,12 +57,13 @@ class Stub(asyncio.Protocol):
             length = int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0
             if len(self._data) < end + 4 + length:
                 return
+            asked = _STREAM.search(self._data, end + 4, end + 4 + length)
             self._data = self._data[end + 4 + length :]
-            self._answer(head.split(b" ", 2)[1].decode())
+            self._answer(asked)
 
-    def _answer(self, path: str) -> None:
-        if "x-events=" in path:
-            events, gap = path.split("x-events=", 1)[1].split("x")
+    def _answer(self, asked: re.Match[bytes] | None) -> None:
+        if asked is not None:
+            events, gap = asked.groups()
             self._task = asyncio.get_running_loop().create_task(self._stream(int(events), int(gap) / 1000))
             return
         head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(ANSWER)
@@ -88,10 +94,10 @@ async def serve(port: int) -> None:
             await server.serve_forever()
 
 
-def post(path: str = "/v1/interactions") -> bytes:
-    """A request of 2 KB."""
-    head = f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {len(REQUEST)}"
-    return head.encode() + b"\r\nx-goog-api-key: bench-key-0123456789\r\n\r\n" + REQUEST
+def post(body: bytes = REQUEST) -> bytes:
+    """A request, of 2 KB unless another body is given."""
+    head = f"POST {PATH} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    return head.encode() + f"\r\nx-goog-api-key: {KEY}\r\n\r\n".encode() + body
 
 
 def one_by_one(port: int, count: int, *, warm: Callable[[], None]) -> float:
@@ -112,11 +118,22 @@ def one_by_one(port: int, count: int, *, warm: Callable[[], None]) -> float:
 
 def _read_answer(connection: socket.socket) -> None:
     data = b""
-    while b"\r\n\r\n" not in data:
+    while (size := answer_size(data)) is None:
         data += connection.recv(65536)
-    missing = len(data.split(b"\r\n\r\n", 1)[0]) + 4 + len(ANSWER) - len(data)
+    missing = size - len(data)
     while missing > 0:
         missing -= len(connection.recv(65536))
+
+
+def answer_size(data: bytes) -> int | None:
+    """How long an answer is with its head; None while that is not known. Raises SystemExit for a refusal."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    length = _LENGTH.search(data, 0, end)
+    if b" 200 " not in data[:16] or length is None:
+        raise SystemExit(f"not the answer that was asked for: {data[:600]!r}")
+    return end + 4 + int(length[1])
 
 
 class _Client(asyncio.Protocol):
@@ -154,8 +171,8 @@ class _Asking(_Client):
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
         self._data += data
-        end = self._data.find(b"\r\n\r\n")
-        if end < 0 or len(self._data) < end + 4 + len(ANSWER):
+        size = answer_size(self._data)
+        if size is None or len(self._data) < size:
             return
         self._data = b""
         self._left -= 1
@@ -180,10 +197,9 @@ class _Listening(_Client):
         if not self.begun.done():
             self.begun.set_result(None)
         rest = self._rest + data
-        while (mark := rest.find(_SENT_AT)) >= 0 and len(rest) >= mark + len(_SENT_AT) + _AT_DIGITS:
-            start = mark + len(_SENT_AT)
-            self._late.append(now - int(rest[start : start + _AT_DIGITS]))
-            rest = rest[start + _AT_DIGITS :]
+        while (mark := _SENT_AT.search(rest)) is not None:
+            self._late.append(now - int(mark[1]))
+            rest = rest[mark.end() :]
         self._rest = rest
         if rest.endswith(_END):
             self.leave()
@@ -205,7 +221,8 @@ async def listen(port: int, number: int, events: int, gap_ms: int) -> tuple[list
     """How late each event of that many streams was, in nanoseconds, and how many streams came to their end."""
     loop = asyncio.get_running_loop()
     late: list[int] = []
-    request = post(f"/v1/interactions?x-events={events}x{gap_ms}")
+    asked = {"model": MODEL, "stream": True, "input": f"x-events={events}x{gap_ms} " + "word " * 400}
+    request = post(json.dumps(asked).encode())
     gate = asyncio.Semaphore(50)
 
     async def one() -> int:
