@@ -23,7 +23,7 @@ from tracer.testing import answer, sse_chunks, text_stream
 DATA = json.dumps(answer("v1_a", text="Hello.")).encode()
 STREAM = b"".join(sse_chunks(text_stream("v1_b", ["Hel", "lo."])))
 KEY = "canary-key-0123456789"
-CALLS = (
+CALLS: tuple[tuple[str, dict[str, Any], bytes], ...] = (
     ("/v1/interactions", {"model": "m", "input": "Hi"}, DATA),
     ("/v1/interactions", {"model": "m", "input": "Hi", "stream": True, "previous_interaction_id": "v1_a"}, STREAM),
     ("/somebody/elses/call", {}, DATA),
