@@ -163,8 +163,9 @@ def _gist(event: TimedEvent) -> str:
         inner = payload.get(name)
         if isinstance(inner, dict):
             said = inner.get("text") or inner.get("arguments") or inner.get("status") or inner.get("message")
-            said = json.dumps(said, ensure_ascii=False)[:200] if said else str(inner.get("type", ""))
-            return f"{_place(event)} {said}".strip()
+            place, kind = _place(event), str(inner.get("type", ""))
+            said = json.dumps(said, ensure_ascii=False)[:200] if said else "" if place.endswith(f" {kind}") else kind
+            return f"{place} {said}".strip()
     return str(payload.get("status") or _place(event))
 
 

@@ -97,7 +97,7 @@ def timeline(whole: Whole, family: Sequence[InteractionRow] = ()) -> Timeline:
         spans.append(app)
     moments.sort(key=lambda moment: moment.at_us)
     end = max([end, *(span.end_us for span in spans), *(moment.at_us for moment in moments)])
-    return Timeline(spans + _gaps(whole.exchanges, origin, end), moments, texts, max(end, 1))
+    return Timeline(spans + _gaps(whole.exchanges, origin, end, spans), moments, texts, max(end, 1))
 
 
 def branch(row: InteractionRow, family: Iterable[InteractionRow]) -> Timeline:
@@ -247,7 +247,10 @@ def _app_time(row: InteractionRow, family: Sequence[InteractionRow], origin: int
     return Span("app", f"app runs {row.tools}", end, min(later), note=f"{duration(min(later) - end)} outside")
 
 
-def _gaps(exchanges: Sequence[Exchange], origin: int, end: int) -> list[Span]:
+def _gaps(exchanges: Sequence[Exchange], origin: int, end: int, spans: Sequence[Span]) -> list[Span]:
+    """Silences of streams; one between the call and the result of a tool at the service is named after it."""
+    served = {span.end_us: span.label.partition("_call")[0] for span in spans if "_call [" in span.label}
+    served = {at: name for at, name in served.items() if name != "function"}
     least = max(GAP_US, round(end * GAP_PART))
     gaps = []
     for exchange in exchanges:
@@ -257,5 +260,7 @@ def _gaps(exchanges: Sequence[Exchange], origin: int, end: int) -> list[Span]:
         for before, after in zip(exchange.chunks, exchange.chunks[1:], strict=False):
             if after.at_us - before.at_us >= least:
                 took = duration(after.at_us - before.at_us)
-                gaps.append(Span("gap", "silence", start + before.at_us, start + after.at_us, note=took, depth=1))
+                name = served.get(start + before.at_us)
+                label = f"{name} at the service" if name else "silence"
+                gaps.append(Span("gap", label, start + before.at_us, start + after.at_us, note=took, depth=1))
     return gaps

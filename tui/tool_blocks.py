@@ -30,7 +30,7 @@ def call(
     if waited is not None:
         note.append(_took(step, waited))
     if later:
-        note.append("in the next turn")
+        note.append("next turn")
     asked = tuple(_asked(step, at))
     answer = () if result is None else tuple(_answer(result, found))
     return Block("call", tool_name(step), " · ".join(filter(None, note)), asked + answer, answer_at=len(asked))

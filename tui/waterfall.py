@@ -105,16 +105,24 @@ def _density(span: Span, view: View, columns: int) -> dict[int, str]:
 
 
 def _write(cells: list[tuple[str, Style]], note: str, first: int, last: int, inside: Style | None) -> None:
-    """The note right of the bar, else left of it, else inside if there is a style for that, else not at all."""
-    note = clean(note)
+    """The note right of the bar, else left of it, else inside if there is a style for that; as much of it as fits."""
+    words = clean(note).split(" · ")
+    for kept in range(len(words), 0, -1):
+        if _written(cells, " · ".join(words[:kept]), first, last, inside):
+            return
+
+
+def _written(cells: list[tuple[str, Style]], note: str, first: int, last: int, inside: Style | None) -> bool:
     size, columns = cell_len(note), len(cells)
     style = S.faint
     start = last + 2 if last + 2 + size <= columns else first - size - 1
     if start < 0 and inside is not None:
         start, style = min(last, columns - 1) - size, inside
-    if note and size == len(note) and max(0, start) == start and start + size <= columns:
-        for at, character in enumerate(note, start):
-            cells[at] = (character, style)
+    if not note or size != len(note) or start < 0 or start + size > columns:
+        return False
+    for at, character in enumerate(note, start):
+        cells[at] = (character, style)
+    return True
 
 
 def _joined(cells: list[tuple[str, Style]]) -> list[Segment]:

@@ -21,11 +21,11 @@ async def test_d_on_two_interactions_compares_them(opened):
         assert drawn(shown).splitlines()[-7:] == [
             " Input",
             "   ~ user_input",
-            "     In German" + " " * 66 + "  │ Shorter",
+            "     In German" + " " * 66 + " │ Shorter",
             "",
             " Output",
             "   ~ model_output",
-            "     Ozeanarium." + " " * 64 + "  │ - Sea",
+            "     Ozeanarium." + " " * 64 + " │ - Sea",
         ]
         assert "Parameters   the same" in drawn(shown)
         assert "another request" in shown.query_one("#header").text
@@ -39,7 +39,7 @@ async def test_braces_go_from_difference_to_difference_and_x_swaps(opened):
         await driver.press("}", "}")
         assert "no more differences" in shown.query_one("#hints").text
         await driver.press("x")
-        assert "Shorter" + " " * 68 + "  │ In German" in drawn(shown)
+        assert "Shorter" + " " * 68 + " │ In German" in drawn(shown)
         await driver.press("slash", *"sea", "enter")
         assert "Sea" in "".join(segment.text for segment in shown.view.lines[shown.view.cursor].segments)
 

@@ -40,7 +40,7 @@ async def test_a_narrow_terminal_has_fewer_columns(opened):
         await driver.press("L")
         view = driver.app.screen.view
         assert "course" not in "\n".join(drawn(driver))
-        assert all(len(view.render_line(y).text) == 80 for y in range(view.size.height))
+        assert all(len(view.render_line(y).text) == 79 for y in range(view.size.height))
 
 
 async def test_a_write_is_counted_and_nothing_else_costs(opened, database, monkeypatch):

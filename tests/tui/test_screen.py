@@ -102,7 +102,7 @@ async def test_a_call_stands_with_the_result_that_the_next_turn_brought(opened):
         assert driver.prompt == ORDER
         assert '{"order_id": 417}' in driver.transcript
         assert '↳ {"status": "shipped"}' in driver.transcript
-        assert "59.0s in the app · in the next turn" in driver.transcript
+        assert "59.0s in the app · next turn" in driver.transcript
         await driver.press("j")
         assert '{"order_id": 417}' in driver.transcript
         assert "It is shipped." in driver.transcript

@@ -8,7 +8,9 @@ from drawn import detail, transcript
 
 from tracer.testing import answer, exchange, sse_chunks, text_stream
 from tracer.wire.exchange import Chunk
+from tui.data import Whole
 from tui.served import has_served, served
+from tui.timeline import timeline
 
 CALL = {"type": "google_search_call", "id": "s1", "arguments": {"queries": ["rain"]}}
 RESULT = {"type": "google_search_result", "call_id": "s1", "result": [{"title": "IPMA", "url": "https://ipma.pt"}]}
@@ -44,3 +46,10 @@ def test_it_stands_beside_the_call():
     whole = searched()
     shown = dataclasses.replace(detail(whole), waits=served([whole]))
     assert "▍⚙ google_search  s1 · 654ms at the service" in transcript(shown)
+
+
+def test_the_waterfall_names_the_silence_after_the_tool():
+    whole = searched()
+    shown = detail(whole)
+    gaps = [span for span in timeline(Whole(shown.row, shown.record, [whole])).spans if span.kind == "gap"]
+    assert [(span.label, span.note) for span in gaps] == [("google_search at the service", "654ms")]

@@ -61,7 +61,8 @@ async def test_the_screen_is_as_it_was(opened, name, tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.cwd", lambda: Path("/home/me/app"))
     size, keys, look = CASES[name]
     async with opened(size=size, theme="dark" if look == "text" else look) as driver:
-        await driver.press(*keys)
+        await driver.press(*keys[:1])  # the tree of another conversation is there before it is looked into
+        await driver.press(*keys[1:])
         shown = drawn(driver, coloured=look != "text")
     golden = SNAPSHOTS / f"{name}.txt"
     if os.environ.get("TRACER_GOLDEN") == "write":

@@ -79,7 +79,7 @@ def test_call_and_result_stand_side_by_side_where_there_is_room():
     result = {"type": "function_result", "call_id": "c", "name": "f", "result": {"ok": True}}
     shown = dataclasses.replace(shown, results={"c": result}, waits={"c": 640.0})
     block = blocks(shown)[1]
-    assert block.note == "c · 640ms in the app · in the next turn"
+    assert block.note == "c · 640ms in the app · next turn"
     narrow, wide = bodies([block], 60)[0], bodies([block], 120)[0]
     assert [said(line) for line in narrow] == ['{"n": 1}', '↳ {"ok": true}']
     assert len(wide) == 1

@@ -118,6 +118,6 @@ def test_bars_at_a_zoom():
 
     view = View(0, 1_000_000)
     assert text(spans[0], view) == " POST /v1/interactions    ░░░░█████████████████████200 · 1.0s · first byte 83ms█"
-    assert text(spans[1], view) == "   model_output [0]" + " " * 15 + "▁▁▁▁▁█▁▁▁█▁▁▁▁█▁▁▁█▁▁▁▁█▁▁▁█▁▁▁▁"
+    assert text(spans[1], view) == "   model_output [0]" + " " * 15 + "▁▁▁▁▁█▁▁▁█▁▁▁▁█▁▁▁█▁▁▁▁█▁▁▁█▁▁▁▁ 583ms"
     assert "".join(segment.text for segment in ruler(view, 80, 250_000)).startswith(" at 0.250s")
     assert text(spans[1], View(0, 100_000)) == "   model_output [0]"

@@ -109,7 +109,7 @@ class ContextScreen(PageScreen):
         if context is None:
             return [Segment(" reading … ", S.muted)]
         tokens = context.turns[-1].input_tokens
-        said = f" {len(context.turns)} turns · {len(context.steps())} steps "
+        said = f" {_number(len(context.turns), 'turn')} · {_number(len(context.steps()), 'step')} "
         return [Segment(said + (f"· {count(tokens)} tokens " if tokens else ""), S.muted)]
 
     def on_virtual_list_opened(self, message: VirtualList.Opened) -> None:
@@ -122,3 +122,7 @@ class ContextScreen(PageScreen):
         if row is not None and key != self.subject.row.key:
             self.subject, self.whole = Subject(row, self.subject.family), None
             self.load()
+
+
+def _number(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

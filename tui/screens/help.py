@@ -22,8 +22,8 @@ from tui.widgets.virtual_list import VirtualList
 from tui.witness import Witness
 
 KEYS_WIDTH = 22
-_TEXTUAL = {"screen.copy_text", "quit"}
-"""Keys that Textual brings and that do what others here do."""
+TEXTUALS = {"screen.copy_text", "quit", "app.focus_next", "app.focus_previous"}
+"""Keys that Textual brings and that do what others here do, or nothing."""
 _DIRECTION = re.compile(r"\(-?[\d.]+\)$|^app\.")
 """What tells actions apart that stand on one line: the next and the one before."""
 
@@ -71,7 +71,7 @@ def keys_of(screen: Screen[None], pane: VirtualList, title: str, everywhere: set
     sections: dict[str, dict[str, list[ActiveBinding]]] = {here: {}, title: {}, "Move": {}, "Everywhere": {}}
     for active in screen.active_bindings.values():
         action = active.binding.action
-        if not active.binding.description or action in _TEXTUAL:
+        if not active.binding.description or action in TEXTUALS:
             continue
         if active.node is pane:
             section = "Move" if action in moving and action not in actions_of(type(pane)) else here

@@ -129,8 +129,8 @@ class LiveScreen(SharedScreen):
         self._draw()
 
     def _draw(self) -> None:
-        if self.running is not None:
-            self.view.show(page(self.running, self.counted, self.cassettes, self.size.width, self._now_us()))
+        if self.running is not None and self.view.size.width > 0:
+            self.view.show(page(self.running, self.counted, self.cassettes, self.view.size.width, self._now_us()))
 
     def action_mark(self) -> None:
         """Of a cassette with a miss, the recording beside the request; else one of two to compare."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from rich.segment import Segment
 from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 
 from tracer.errors import StoreError
 from tui import takeaway
@@ -21,6 +22,7 @@ from tui.header import late
 from tui.messages import Go, Marked
 from tui.screens.prompting import PromptingScreen
 from tui.themes import LOOKS
+from tui.widgets.virtual_list import VirtualList
 
 if TYPE_CHECKING:
     from tui.app import TracerApp
@@ -244,14 +246,21 @@ class SharedScreen(PromptingScreen):
 
     def action_palette(self) -> None:
         """Choose from everything that works here."""
+        from tui.screens.help import TEXTUALS, actions_of
         from tui.screens.menu import Choice, PaletteScreen
 
-        choices, nodes = [], {}
+        nodes: dict[str, DOMNode] = {}
+        keys: dict[str, Choice] = {}
         for active in self.active_bindings.values():
-            binding = active.binding
-            if binding.description and binding.action not in nodes and not binding.action.startswith("digit"):
-                nodes[binding.action] = active.node
-                choices.append(Choice(self.app.get_key_display(binding), binding.description, binding.action))
+            action, does = active.binding.action, active.binding.description
+            if not does or action in TEXTUALS:
+                continue
+            key = self.app.get_key_display(active.binding).replace("⏎", "↵")
+            if action not in keys or len(key) < len(keys[action].key):
+                nodes[action], keys[action] = active.node, Choice(key, does, action)
+        # Nobody looks for a way to move in a list of commands.
+        moving = {*actions_of(VirtualList), "pane(1)", "pane(-1)", "app.quit"}
+        choices = sorted(keys.values(), key=lambda choice: choice.answer in moving)
 
         async def run(action: str | None) -> None:
             if action is not None:

@@ -22,6 +22,10 @@ COLUMNS_FROM = 76
 """Width at which an interaction fits into one line."""
 TOKENS_FROM = 44
 """Width at which tokens have a column beside time and cost."""
+WORDS_CELLS = 36
+"""Cells that a line's own words should have before sums stand beside them."""
+SIGNS_CELLS = 10
+"""Cells for the signs around them."""
 MODEL_CELLS = 10
 """Of a model's name, before polls and sums make room for it."""
 FOLDED_CELLS = 40
@@ -163,9 +167,15 @@ def one_line(node: Branch, width: int, now_us: int) -> list[Segment]:
     """Guides, sign, what was asked, model, tokens, time, cost."""
     columns = [Segment(" " + fit(_model(node.row), 10), S.muted), *_columns(node.row, width, now_us)]
     room = width - sum(len(segment.text) for segment in columns)
-    effort = [Segment("  " + extra.text, extra.style) for extra in _extras(node)]
-    if sum(cell_len(segment.text) for segment in effort) > room // 2:
-        effort = []
+    effort: list[Segment] = []
+    for extra in _extras(node):
+        # What was asked comes first; of the sums, money is what is asked for next.
+        for text in (extra.text, re.sub(r"Σ \S+ ", "Σ ", extra.text)):
+            taken = sum(cell_len(segment.text) for segment in effort) + cell_len(text) + 2
+            least = WORDS_CELLS // (3 if "Σ" not in text else 1) if text == extra.text else WORDS_CELLS * 2 // 3
+            if room - taken >= min(least, cell_len(node.head) + cell_len(_asked(node)) + SIGNS_CELLS):
+                effort.append(Segment("  " + text, extra.style))
+                break
     room -= sum(cell_len(segment.text) for segment in effort)
     return [*_head(node, room), *effort, *columns]
 
