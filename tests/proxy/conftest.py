@@ -200,6 +200,7 @@ def wire() -> Any:
     class Wire:
         post = staticmethod(post)
         chunked = staticmethod(chunked)
+        peer = Peer
 
     return Wire
 

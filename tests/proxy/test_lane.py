@@ -12,6 +12,8 @@ from h11._receivebuffer import ReceiveBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.proxy.test_forward import secure as secured
+from tests.proxy.test_forward import tunnel
 from tests.proxy.test_tls import self_signed
 from tracer.proxy import lane, tuning
 from tracer.testing import sse_chunks, text_stream
@@ -96,6 +98,75 @@ async def test_a_stream_goes_past_the_layers_and_its_end_through_them(
             await client.close()
     assert len(passed) > len(EVENTS) // 2
     assert subject.said == []
+
+
+@pytest.mark.parametrize("cut", [1, 3, 40, 10_000])
+async def test_in_a_tunnel_both_sides_are_encrypted_and_the_body_goes_past_the_layers_too(
+    stage: Any, wire: Any, certified: Any, passed: Passed, cut: int
+) -> None:
+    raw = b"".join(framed(wire)) + wire.chunked(b"")
+    raw = raw if cut > 3 else b"".join(framed(wire)[:2]) + wire.chunked(b"")
+    pieces = [raw[at : at + cut] for at in range(0, len(raw), cut)]
+    answers = speaks(pieces if cut < 1000 else [*framed(wire), wire.chunked(b"")])
+
+    async def twice(peer: Any) -> None:
+        await answers(peer)
+        await answers(peer)
+
+    async with stage(twice, tls=certified, forward=True) as subject, asyncio.timeout(PATIENCE):
+        client = await in_a_tunnel(subject, wire)
+        for _ in range(2):
+            # The second one finds the connections as the first one left them.
+            await client.send(wire.post(b'{"model":"m","input":"Hi","stream":true}'))
+            got, exchange = await client.message(), await recorded(subject)
+            assert got.body == exchange.response_body == (BODY if cut > 3 else b"".join(EVENTS[:2]))
+            assert exchange.outcome is Outcome.COMPLETE
+        await client.close()
+    assert len(passed) > len(EVENTS) // 2
+    assert subject.said == []
+
+
+@pytest.mark.parametrize("how", ["upstream breaks off", "client leaves"])
+async def test_in_a_tunnel_either_side_may_end_it(
+    stage: Any, wire: Any, certified: Any, passed: Passed, how: str
+) -> None:
+    left = asyncio.Event()
+
+    async def upstream(peer: Any) -> None:
+        await peer.message()
+        await peer.send(HEAD % CHUNKED)
+        for piece in framed(wire)[:3]:
+            await peer.send(piece)
+            await _turns()
+        if how == "upstream breaks off":
+            peer.reset()
+        else:
+            assert await peer.reader.read() == b""
+            left.set()
+
+    async with stage(upstream, tls=certified, forward=True) as subject, asyncio.timeout(PATIENCE):
+        client = await in_a_tunnel(subject, wire)
+        await client.send(wire.post(b'{"model":"m","input":"Hi","stream":true}'))
+        await client.head()
+        for event in EVENTS[:3]:
+            assert await client.chunk() == event
+        if how == "client leaves":
+            client.reset()
+            await left.wait()
+        else:
+            assert await client.reader.read() == b""
+        exchange = await recorded(subject)
+    assert exchange.response_body == b"".join(EVENTS[:3])
+    assert exchange.outcome is (Outcome.CUT if how == "upstream breaks off" else Outcome.CLIENT_GONE)
+    assert passed
+
+
+async def in_a_tunnel(subject: Any, wire: Any) -> Any:
+    """A client that speaks TLS with the proxy, in a tunnel to the upstream."""
+    said, reader, writer = await tunnel(subject.proxy.forward_url, subject.upstream)
+    assert b" 200 " in said
+    assert await secured(reader, writer, subject.proxy.authority) == "mitmproxy"
+    return wire.peer(reader, writer)
 
 
 @pytest.mark.parametrize("secure", [False, True])

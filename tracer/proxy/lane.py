@@ -19,7 +19,7 @@ from typing import Any, Literal
 from h11._readers import ChunkedReader, ContentLengthReader, Http10Reader
 from mitmproxy import http
 from mitmproxy.proxy.layers import modes, tls
-from mitmproxy.proxy.layers.http import HttpClient, HttpLayer
+from mitmproxy.proxy.layers.http import HttpClient, HttpLayer, HttpStream
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.server import ConnectionHandler
 from OpenSSL import SSL
@@ -28,6 +28,8 @@ from tracer.proxy.tee import Tee
 
 _CHUNK_HEADER = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _KNOWN_LAYERS = frozenset({modes.ReverseProxy, tls.ServerTLSLayer, HttpLayer, HttpClient, Http1Client})
+# What a tunnel that a client asked for adds, in front of a second HttpLayer.
+_TUNNEL_LAYERS = frozenset({modes.HttpProxy, HttpStream, tls.ClientTLSLayer})
 _MOST_UNSENT = 64 * 1024
 _RECORD = 16 * 1024
 
@@ -125,7 +127,7 @@ class BodyLane(asyncio.Protocol):
             road.tee.take(body)
             client = self._client
             if not client.is_closing():
-                client.write(b"%x\r\n%b\r\n" % (len(body), body) if road.chunked else body)
+                client.write(road.framed(body))
                 if client.get_write_buffer_size() > _MOST_UNSENT and self._waiting is None:
                     self._transport.pause_reading()
                     self._waiting = asyncio.get_running_loop().create_task(self._go_on_later())
@@ -142,43 +144,59 @@ class BodyLane(asyncio.Protocol):
 class Road:
     """Where a response streams: from which reader of the layers to which client."""
 
-    def __init__(self, layer: Http1Client, stream: Any, tee: Tee, *, chunked: bool, secure: Any) -> None:
-        """`chunked` is how the client gets it; `secure` is the OpenSSL connection to the upstream, or None."""
+    def __init__(
+        self, layer: Http1Client, stream: Any, tee: Tee, *, chunked: bool, secure: Any, secure_client: Any
+    ) -> None:
+        """`chunked` is how the client gets it; `secure` is the OpenSSL connection to the upstream, or None.
+
+        `secure_client` is that to the client.
+        """
         self._layer = layer
         self._stream = stream
         self._reader: Any = layer.body_reader
         self.body: Callable[[bytes], bytes | None] = _FRAMINGS[type(self._reader)](self._reader)
         """What of the body some bytes are; None if they hold anything else, and then nothing has changed."""
         self.tee = tee
-        self.chunked = chunked
         self.secure = secure
+        self._chunked = chunked
+        self._secure_client = secure_client
 
     @classmethod
     def find(cls, flow: http.HTTPFlow, top: Any) -> Road | None:
         """The road of a flow whose headers have passed; None if other layers than the plain ones take part.
 
-        `top` is the connection handler's outermost layer. The client must not be behind TLS.
+        `top` is the connection handler's outermost layer.
         """
-        response, server = flow.response, flow.server_conn
-        layers = [layer for layer in top.context.layers if type(layer) is HttpLayer]
-        if flow.client_conn.tls or len(layers) != 1 or response is None or not isinstance(response.stream, Tee):
+        response, client, server = flow.response, flow.client_conn, flow.server_conn
+        http_layer = _innermost(top)
+        if http_layer is None or response is None or not isinstance(response.stream, Tee):
             return None
-        connections = layers[0].connections
-        if type(connections.get(flow.client_conn)) is not Http1Server or server not in connections:
+        connections = http_layer.connections
+        if type(connections.get(client)) is not Http1Server or server not in connections:
             return None
         stack = connections[server].context.layers
+        known = _KNOWN_LAYERS | _TUNNEL_LAYERS if client.tls else _KNOWN_LAYERS
         secures = [each.tls for each in stack if type(each) is tls.ServerTLSLayer and each.conn is server]
-        if not _KNOWN_LAYERS.issuperset(map(type, stack)) or len(secures) != int(server.tls) or server.via:
+        clients = [each.tls for each in stack if type(each) is tls.ClientTLSLayer and each.conn is client]
+        if not known.issuperset(map(type, stack)) or server.via:
+            return None
+        if len(secures) != int(server.tls) or len(clients) != int(client.tls):
             return None
         layer = stack[-1]
         if type(layer) is not Http1Client or layer.response is not response or layer.state != layer.read_body:
             return None
-        stream = layers[0].streams.get(layer.stream_id or 0)
+        stream = http_layer.streams.get(layer.stream_id or 0)
         if stream is None or type(layer.body_reader) not in _FRAMINGS:
             return None
         # As in Http1Server.send.
         chunked = "chunked" in response.headers.get("transfer-encoding", "").lower()
-        return cls(layer, stream, response.stream, chunked=chunked, secure=secures[0] if secures else None)
+        ends = {"secure": secures[0] if secures else None, "secure_client": clients[0] if clients else None}
+        return cls(layer, stream, response.stream, chunked=chunked, **ends)
+
+    def framed(self, body: bytes) -> bytes:
+        """A piece of the body as the client's socket gets it."""
+        data = b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body
+        return data if self._secure_client is None else _encrypted(self._secure_client, data)
 
     def is_clear(self, upstream: Any) -> bool:
         """Whether the client has all of the body that came so far: nothing waits in a layer or in the StreamReader."""
@@ -186,6 +204,31 @@ class Road:
         unread = getattr(upstream.reader, "_buffer", True)
         streams = stream.server_state == stream.state_stream_response_body and stream._paused is None
         return streams and not unread and not layer.buf and layer.body_reader is self._reader
+
+
+def _innermost(top: Any) -> HttpLayer | None:
+    # A tunnel's HttpLayer is below the stream by which it was asked for.
+    found: HttpLayer | None = None
+    layer: Any = next((each for each in top.context.layers if type(each) is HttpLayer), None)
+    while layer is not None:
+        if type(layer) is HttpLayer:
+            found = layer
+            inner = [stream.child_layer for stream in layer.streams.values() if stream.child_layer is not None]
+            layer = inner[0] if len(inner) == 1 else None
+        else:
+            layer = getattr(layer, "layer", None) or getattr(layer, "child_layer", None)
+    return found
+
+
+def _encrypted(secure: Any, data: bytes) -> bytes:
+    # As in TLSLayer.send_data: to a client that said goodbye nothing more is said.
+    with contextlib.suppress(SSL.ZeroReturnError, SSL.SysCallError):
+        secure.sendall(data)
+    records: list[bytes] = []
+    with contextlib.suppress(SSL.WantReadError):
+        while True:
+            records.append(secure.bio_read(_RECORD))
+    return b"".join(records)
 
 
 def _chunks(reader: Any) -> Callable[[bytes], bytes | None]:

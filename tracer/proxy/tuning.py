@@ -41,6 +41,9 @@ _RELIED_ON = {
         ("mitmproxy.proxy.layers.http", "HttpStream"),
         ("mitmproxy.proxy.layers.http", "HttpLayer"),
         ("mitmproxy.proxy.layers.tls", "TLSLayer"),
+        ("mitmproxy.proxy.layers.tls", "ClientTLSLayer"),
+        ("mitmproxy.proxy.layers.modes", "HttpProxy"),
+        ("mitmproxy.proxy.layer", "NextLayer"),
         ("mitmproxy.proxy.tunnel", "TunnelLayer"),
         ("h11._readers", "ChunkedReader"),
         ("h11._readers", "ContentLengthReader"),
@@ -52,7 +55,7 @@ _KNOWN = {
     "checks": frozenset({"bad2ea9a351a70d6"}),
     "dispatch": frozenset({"07bbf6f946b5ca7d"}),
     "connections": frozenset({"870e8f3afd35f78e"}),
-    "lane": frozenset({"a1cfc861072bda52"}),
+    "lane": frozenset({"4018e4a5b77873a0"}),
 }
 # Old generations are looked at often enough that connections which ended are not kept: mitmproxy's are full of cycles.
 _THRESHOLDS = (20_000, 5, 2)
