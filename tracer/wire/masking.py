@@ -7,6 +7,7 @@ so a secret that spans pieces never leaves whole or in part, and harmless bytes 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,12 @@ _IN_UNFINISHED = frozenset(b" .-_") | {byte for byte in range(256) if re.match(r
 """Every byte that an unfinished start of a shape may end in."""
 
 
+@functools.lru_cache(maxsize=64)
+def _in_unfinished(literals: tuple[bytes, ...]) -> frozenset[int]:
+    # A program's calls mostly carry the same key, and this is larger than all else that a masker holds.
+    return _IN_UNFINISHED.union(*literals)
+
+
 def mask(data: bytes, secrets: Sequence[bytes]) -> bytes:
     """A whole text, masked; quick where there is nothing to mask."""
     for needle in (*_NEEDLES, *secrets):
@@ -94,7 +101,7 @@ class SecretMasker:
         """From here on these are masked, too."""
         self._literals = sorted({*self._literals, *secrets}, key=len, reverse=True)
         self._needles = (*_NEEDLES, *self._literals)
-        self._may_hold = _IN_UNFINISHED.union(*self._literals)
+        self._may_hold = _in_unfinished(tuple(self._literals))
 
     def feed(self, data: bytes) -> bytes:
         """The masked bytes that are certain now."""
