@@ -12,8 +12,8 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from tracer.diff import Change, Difference, StepPair, Words
-from tui.text import clean, cut, fit, lines_of
+from tracer.diff import Change, Difference, Figure, StepPair, Words, dollars
+from tui.text import clean, cut, duration, fit, lines_of
 from tui.theme import S
 
 BESIDE_FROM = 90
@@ -62,13 +62,32 @@ def _figures(found: Difference, width: int) -> Iterator[Shown]:
     column = max(12, min(34, (width - 34) // 2))
     for figure in found.figures:
         differs = figure.before != figure.after
-        values = [fit(clean(_value(value)), column) for value in (figure.before, figure.after)]
-        delta = f"{figure.delta:+,.6g}" if figure.delta else ""
+        values = [fit(clean(_told(figure.name, value)), column) for value in (figure.before, figure.after)]
         style = S.plain if differs else S.faint
-        name = figure.name.replace("_", " ")
-        yield Shown(
-            [Segment(f"   {name:<18}", S.muted), Segment(" ".join(values), style), Segment(f" {delta}", S.money)]
-        )
+        name = figure.name.removesuffix("_ms").replace("_", " ")
+        delta = Segment(f" {_delta(figure)}", S.money)
+        yield Shown([Segment(f"   {name:<18}", S.muted), Segment(" ".join(values), style), delta])
+
+
+def _told(name: str, value: Any) -> str:
+    """The value of a figure in its unit."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _value(value)
+    if name.endswith("_ms"):
+        return duration(round(value * 1000))
+    if name == "cost":
+        return dollars(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def _delta(figure: Figure) -> str:
+    if not figure.delta:
+        return ""
+    told = f"{'+' if figure.delta > 0 else '-'}{_told(figure.name, abs(figure.delta))}"
+    if not figure.before:
+        return told
+    share = figure.delta / figure.before
+    return f"{told}  {share:+.1%}" if abs(share) < 0.1 else f"{told}  {share:+.0%}"
 
 
 def _change(change: Change, width: int, indent: int = 3) -> Line:

@@ -1,6 +1,29 @@
 from __future__ import annotations
 
+import pytest
+
+from tracer.diff import Difference, Figure
+from tui.comparison import compared
 from tui.screens.diff import DiffScreen
+
+
+@pytest.mark.parametrize(
+    ("figure", "told"),
+    [
+        (Figure("duration_ms", 32.8, 36.295, 3.495), "duration          33ms           36ms           +3ms  +11%"),
+        (Figure("duration_ms", None, 61_000.0), "duration          -              1m01"),
+        (Figure("tokens_per_second", 40.0, 30.25, -9.75), "tokens per second 40.0           30.2           -9.8  -24%"),
+        (Figure("input_tokens", 0, 1200, 1200), "input tokens      0              1,200          +1,200"),
+        (
+            Figure("cost", 0.0004959, 0.0004974, 1.5e-06),
+            "cost              $0.0004959     $0.0004974     +$0.0000015  +0.3%",
+        ),
+        (Figure("status", "completed", "failed"), "status            completed      failed"),
+    ],
+)
+def test_figures_are_told_in_their_units_and_by_how_much_they_differ(figure: Figure, told: str) -> None:
+    line = compared(Difference(figures=(figure,), parameters=(), tools=(), steps=()), 62)[0]
+    assert "".join(segment.text for segment in line.segments).rstrip() == f"   {told}"
 
 
 async def compare(driver) -> DiffScreen:

@@ -59,7 +59,7 @@ def _records(db: str | None, project: str | None, all_projects: bool) -> Callabl
 def page(found: Difference, *, asked_only: bool = False) -> Iterator[str]:
     """The comparison as lines of text; without figures and output if it is only about what was asked."""
     for figure in () if asked_only else found.figures:
-        change = "" if figure.delta in (None, 0) else f"   ({figure.delta:+,g})"
+        change = f"   ({figure.delta:+,.7f}".rstrip("0").rstrip(".") + ")" if figure.delta else ""
         if figure.before == figure.after:
             yield f"= {figure.name}: {_value(figure.before)}"
         else:
