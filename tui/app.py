@@ -46,6 +46,7 @@ class TracerApp(ThemedApp):
         folder: Path | None = None,
         make_test: Callable[[str, bool], str] | None = None,
         behind: Callable[[], tuple[int, float]] | None = None,
+        notice: str = "",
         theme: str | None = None,
     ) -> None:
         super().__init__(folder, theme)
@@ -71,6 +72,7 @@ class TracerApp(ThemedApp):
             poll_seconds=poll_seconds,
             memory=self.memory,
         )
+        self.first_screen.begin_with(notice)
 
     def on_mount(self) -> None:
         """Show the first screen."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
 
 from tracer.store.rows import Found
 from tui.data import Overview
@@ -61,7 +62,9 @@ def header(
     left = [Segment(" ◆ ", S.focus)]
     if trail:
         for name, current in trail:
-            left += [Segment(" ▸ " if len(left) > 1 else "", S.faint), Segment(name, S.strong if current else S.faint)]
+            opens = Style(meta={"@click": f"screen.show_pane({name!r})"})
+            style = (S.strong if current else S.faint) + opens
+            left += [Segment(" ▸ " if len(left) > 1 else "", S.faint), Segment(name, style)]
     else:
         left += [Segment("tracer", S.bright), Segment(f"   {clean(facts.db)}", S.muted)]
         left += [Segment(" ▸ ", S.faint), Segment(clean(facts.project or "all projects"), S.strong)]

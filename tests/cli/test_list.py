@@ -115,7 +115,7 @@ def test_a_database_of_an_earlier_tracer_is_brought_up_to_date_once(
     db.chmod(0o600)
     assert run(["list", "--all-projects", "--db", str(db)]) == 0
     first, said = capsys.readouterr()
-    assert f"{str(db)!r} had schema 1 and now has {VERSION}: `tracer reindex`" in said
+    assert f"{db.name!r} had schema 1 and now has {VERSION}: `tracer reindex`" in said
     assert run(["list", "--all-projects", "--db", str(db)]) == 0
     assert capsys.readouterr() == (first, "")
     assert first.strip()

@@ -168,6 +168,7 @@ def opened(database: Path) -> Callable[..., Any]:
         folder: Path | None = None,
         theme: str | None = "dark",
         behind: Callable[[], tuple[int, float]] | None = None,
+        notice: str = "",
     ) -> AsyncIterator[Driver]:
         app = TracerApp(
             source or (lambda: Reader(path)),
@@ -179,6 +180,7 @@ def opened(database: Path) -> Callable[..., Any]:
             folder=folder,
             theme=theme,
             behind=behind,
+            notice=notice,
         )
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)

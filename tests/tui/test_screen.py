@@ -396,3 +396,23 @@ async def test_what_is_deleted_goes_and_the_cursor_stays_on_its_conversation(ope
         assert last not in driver.titles
         assert driver.prompt is not None
         assert driver.title == driver.titles[-1]
+
+
+async def test_what_was_done_to_the_database_is_said_until_the_first_key(opened):
+    async with opened(notice="'old.db' had schema 1 and now has 3") as driver:
+        assert "had schema 1 and now has 3" in driver.text("#hints")
+        await driver.press("j")
+        assert "schema" not in driver.text("#hints")
+
+
+async def test_a_click_on_a_title_chooses_its_pane(opened):
+    async with opened() as driver:
+        await driver.pilot.click("#steps-pane PaneTitle")
+        await driver.settle()
+        assert driver.app.focused is driver.screen.steps
+    async with opened(size=(80, 24)) as driver:
+        trail = driver.text("#header")
+        for title, pane in (("Tree", driver.screen.outline), ("Conversations", driver.screen.conversations)):
+            await driver.pilot.click("#header", offset=(trail.index(title) + 1, 0))
+            await driver.settle()
+            assert driver.app.focused is pane

@@ -48,13 +48,17 @@ def open_reader(db: str | None, project: str | None, all_projects: bool) -> tupl
 
 def upgrade(db: Path) -> None:
     """Bring a database that an earlier tracer made up to date, and say so. Raises StoreError if it can't be."""
+    if notice := upgraded(db):
+        say(f"tracer: {notice}")
+
+
+def upgraded(db: Path) -> str:
+    """Bring a database up to date; what to say of it, or nothing. Raises StoreError if it can't be."""
     from tracer.store import schema
 
-    if (version := schema.upgrade(db)) is not None:
-        say(
-            f"tracer: {str(db)!r} had schema {version} and now has {schema.VERSION}: "
-            "`tracer reindex` fills in what is new for what is already there"
-        )
+    if (version := schema.upgrade(db)) is None:
+        return ""
+    return f"{db.name!r} had schema {version} and now has {schema.VERSION}: `tracer reindex` fills in what is new"
 
 
 def _say_what_waits(journal: Path) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 import tracer
-from tracer.cli.diagnostics import Exit
-from tracer.cli.scope import upgrade
+from tracer.cli.diagnostics import Exit, say
+from tracer.cli.scope import upgraded
 from tracer.errors import MissingExtraError, StoreError, TracerError, UsageError
 from tracer.settings import data_folder, load
 from tracer.store.filters import parse
@@ -59,7 +59,7 @@ def command(
     settings = load(db=db)
     if web is None:
         _wait_for_the_lock(settings.db)
-    upgrade(settings.db)
+    notice = upgraded(settings.db)
     shown = None if all_projects else project or settings.project
     start = _find(settings.db, interaction, shown)
     if web is not None:
@@ -68,6 +68,8 @@ def command(
         chosen = [] if start is None else ["--", start.key]
         from tracer.cli.browser import serve_screen
 
+        if notice:
+            say(f"tracer: {notice}")
         return serve_screen(web, ["--db", str(settings.db), *scope, *follows, *chosen])
 
     from tui.app import TracerApp
@@ -79,6 +81,7 @@ def command(
         start=start,
         follow=follow,
         folder=data_folder() / SCREEN,
+        notice=notice,
         behind=partial(behind_of, settings.journal),
         make_test=partial(_make_test, settings.db),
     )

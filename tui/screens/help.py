@@ -59,7 +59,7 @@ BESIDE_KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             (f"{FORK} 2", "a fork: two interactions continue from here"),
         ),
     ),
-    ("Mouse", (("click", "choose a row; twice: open it; on ▸ ▾: fold"), ("wheel", "scroll"))),
+    ("Mouse", (("click", "choose a row, or a pane by its title; twice: open it; on ▸ ▾: fold"), ("wheel", "scroll"))),
 )
 
 

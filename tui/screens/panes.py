@@ -180,6 +180,11 @@ class PanesScreen(SharedScreen):
         self._arrange()
         self.set_focus(self.query_one(f"#{name}"))
 
+    def action_show_pane(self, title: str) -> None:
+        """The pane that was clicked in the header of a narrow screen."""
+        panes = {self.query_one(f"#{name}", VirtualList).TITLE: name for name in self.PANES}
+        self.go_to(panes[title])
+
     def action_pane(self, step: int) -> None:
         """The next pane, round and round."""
         self.go_to(self.PANES[(self.PANES.index(self._current) + step) % len(self.PANES)])

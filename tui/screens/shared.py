@@ -50,6 +50,10 @@ class SharedScreen(PromptingScreen):
     door: Door
     _said = ""
 
+    def begin_with(self, text: str) -> None:
+        """Stands in the footer until the first key."""
+        self._said = text
+
     def bring_up_to_date(self) -> None:
         """Draw the bars again; what was said stays."""
         self.say(self._said)

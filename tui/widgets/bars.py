@@ -48,6 +48,10 @@ class PaneTitle(Widget):
         super().__init__()
         self._pane = pane
 
+    def on_click(self) -> None:
+        """A click gives the pane the keyboard."""
+        self.screen.set_focus(self._pane)
+
     def render_line(self, y: int) -> Strip:
         """The title, from the pane as it is now."""
         pane, width = self._pane, self.size.width
