@@ -149,3 +149,26 @@ async def test_a_create_of_50_mb(stage: Any, wire: Any, streams: bool) -> None:
     # What was sent and is not in the journal: in sockets on the way, and what the recorder redacts as one.
     assert held < ALLOWED
     assert most < ALLOWED
+
+
+async def test_streams_that_run_do_not_hold_what_was_asked(stage: Any, wire: Any) -> None:
+    count, body = 60, b'{"input":"' + b"x" * 1_000_000 + b'"}'
+    sizes, over = Sizes(), asyncio.Event()
+
+    async def upstream(peer: Any) -> None:
+        assert (await peer.message()).body == body
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await peer.send(wire.chunked(b"data: {}\n\n"))
+        await over.wait()
+
+    async with stage(upstream, recorder=sizes.recorder) as subject, asyncio.timeout(PATIENCE):
+        before = resident()
+        for _ in range(count):
+            client = await subject.client()
+            await client.send(wire.post(body))
+            await client.head()
+            assert await client.chunk() == b"data: {}\n\n"
+        most = resident() - before
+        over.set()
+    assert sizes.request == count * len(body)
+    assert most < ALLOWED

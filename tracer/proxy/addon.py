@@ -122,6 +122,9 @@ class RecordingAddon:
         if flow.response is None:
             return
         call = self._calls.get(flow.id)
+        if self._routing is not None:
+            # It has gone on; a stream may run for hours beside thousands of others.
+            flow.request.raw_content = None
         if self._routing is not None or (call and _is_event_stream(flow.response)):
             flow.response.stream = _tee(self, call.response_data) if call else True
         if call:
