@@ -15,6 +15,8 @@ from pathlib import Path
 QUIET_SECONDS = 0.15
 """An answer is over when nothing came for so long."""
 
+_PATIENCE_SECONDS = 10
+
 
 class Terminal:
     """A program on a pseudo-terminal."""
@@ -44,7 +46,8 @@ class Terminal:
 
     def settle(self) -> None:
         """Until nothing more comes."""
-        while self.read(QUIET_SECONDS):
+        until = time.perf_counter() + _PATIENCE_SECONDS
+        while self.read(QUIET_SECONDS) and time.perf_counter() < until:
             pass
 
     def cpu_ms(self) -> float:
@@ -69,13 +72,15 @@ class Terminal:
                 first, cpu_first = last, self.cpu_ms()
         return (first - before) * 1000, (last - before) * 1000, cpu_first - cpu, self.cpu_ms() - cpu
 
-    def until(self, typed: bytes, words: bytes) -> tuple[float, float]:
-        """Milliseconds of wall time and of CPU until `words` are shown."""
+    def until(self, typed: bytes, *words: bytes) -> tuple[float, float]:
+        """Milliseconds of wall time and of CPU until any of the `words` is shown."""
         before, cpu = time.perf_counter(), self.cpu_ms()
         if typed:
             self.output = b""
             os.write(self.fd, typed)
-        while words not in self.output:
+        while not any(each in self.output for each in words):
+            if time.perf_counter() - before > _PATIENCE_SECONDS:
+                raise SystemExit(f"{words!r} did not come after {typed!r}")
             self.read(1)
         return (time.perf_counter() - before) * 1000, self.cpu_ms() - cpu
 

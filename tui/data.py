@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -137,14 +137,30 @@ class Door:
         finally:
             unwanted.set()
 
-    async def first_conversations(self, where: Filter | None, limit: int) -> AsyncGenerator[Found]:
-        """The first of them, as far as they are known, again and again; others' reads pass in between."""
-        found = await self._query.run(lambda source: source.first_conversations(where, self.project, limit))
+    async def first_conversations(
+        self, where: Filter | None, limit: int
+    ) -> AsyncGenerator[tuple[Found, list[ConversationRow]]]:
+        """The first of them, as far as they are known, again and again, and the rows of those that came first. Others'
+        reads pass in between."""
+        steps: Generator[Found] | None = None
+        has_rows = False
+
+        def step(source: Source) -> tuple[Found, list[ConversationRow]] | None:
+            # All in one turn of the thread: the screen has work of its own meanwhile.
+            nonlocal steps, has_rows
+            steps = steps or source.first_conversations(where, self.project, limit)
+            found = next(steps, None)
+            if found is None:
+                return None
+            rows = [] if has_rows else source.conversations(found.seqs[:limit])
+            has_rows |= bool(rows)
+            return found, rows
+
         try:
-            while (now := await self._query.run(lambda _: next(found, None))) is not None:
+            while (now := await self._query.run(step)) is not None:
                 yield now
         finally:
-            self._query.later(found.close)
+            self._query.later(lambda: steps.close() if steps else None)
 
     async def find(self, text: str) -> tuple[int, InteractionRow]:
         """The conversation and the interaction that an id means. Raises StoreError if there is none."""

@@ -44,13 +44,14 @@ class Feed:
     def load_list(self, where: Filter | None, *, again: bool = False) -> None:
         """Which conversations match -> ListLoaded: of the first page as they are found, then of all."""
 
-        async def read() -> Message:
+        async def read() -> Message | None:
             if not again:
                 async with aclosing(self._door.first_conversations(where, PAGE)) as first:
-                    async for found in first:
-                        if found.whole and self._door.watching:
-                            return ListLoaded(where, found.seqs, again)
-                        self._target.post_message(ListLoaded(where, found.seqs, again, found))
+                    async for found, rows in first:
+                        whole = found.whole and self._door.watching
+                        self._target.post_message(ListLoaded(where, found.seqs, again, None if whole else found, rows))
+                        if whole:
+                            return None
             # Before the list, so that nothing written in between is missed.
             await self._door.start_watching()
             return ListLoaded(where, await self._door.conversation_seqs(where), again)

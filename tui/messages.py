@@ -25,6 +25,8 @@ class ListLoaded(Message):
     """The same question as before, asked again after writes."""
     first: Found | None = None
     """Only the first page as far as it is known, to be there at once; more follows."""
+    rows: Sequence[ConversationRow] = ()
+    """Those of it that come with it, since none of them is in memory yet."""
 
 
 @dataclass

@@ -85,6 +85,8 @@ class ConversationsScreen(PanesScreen):
         self._listed: Filter | object | None = self  # not even no filter
         self._poll_seconds = poll_seconds
         self._requery_waits = False
+        self._filter_applied = False
+        """The filter's line is to go as soon as there is something to show in its place."""
 
     def on_mount(self) -> None:
         """Read the list, then watch the database."""
@@ -112,11 +114,15 @@ class ConversationsScreen(PanesScreen):
 
     def on_list_loaded(self, message: ListLoaded) -> None:
         """Show which conversations match."""
+        if self._filter_applied:
+            self.call_after_refresh(self._close_filter)
         if message.again or message.first:
             self._trouble = ""  # the rest of a list says nothing of what failed since
         if message.where is not self.where:
             return
         conversations = self.conversations
+        if message.rows:
+            conversations.pages.put([row.seq for row in message.rows], message.rows)
         same = message.again or self._listed is message.where
         self._listed, self._looking = message.where, message.first
         if not same or message.seqs != conversations.pages.seqs:
@@ -178,6 +184,7 @@ class ConversationsScreen(PanesScreen):
 
     def on_read_failed(self, message: ReadFailed) -> None:
         """Say why something could not be read."""
+        self._close_filter()
         self.in_trouble(message.text)
 
     def on_store_changed(self, message: StoreChanged) -> None:
@@ -246,6 +253,7 @@ class ConversationsScreen(PanesScreen):
         if self._current == "steps":
             self.action_search()
         else:
+            self._filter_applied = False
             self.query_one(FilterBar).open(self.filter_text)
 
     async def on_filter_bar_wanted(self, message: FilterBar.Wanted) -> None:
@@ -279,10 +287,16 @@ class ConversationsScreen(PanesScreen):
     def on_filter_bar_applied(self, message: FilterBar.Applied) -> None:
         """Show what matches."""
         self.where, self.filter_text = message.where, message.text
-        self.memory.keep_filter(self._place, message.text)
-        self.query_one(FilterBar).close()
-        self.go_to("list")
         self.feed.load_list(self.where)
+        # The line goes once the rows are there: everything is laid out anew then, which takes longer than they do.
+        self._filter_applied = True
+        self.go_to("list")
+        self.memory.keep_filter(self._place, message.text)
+
+    def _close_filter(self) -> None:
+        if self._filter_applied:
+            self._filter_applied = False
+            self.query_one(FilterBar).close()
 
     def on_filter_bar_cancelled(self) -> None:
         """Back to the pane."""

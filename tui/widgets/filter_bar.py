@@ -70,7 +70,7 @@ class FilterBar(Prompt):
             problem, *_, caret = str(error).split("\n")
             self.show_mistake(problem, len(caret) - 3)
             return
-        self.close()
+        self.leave()
         self.post_message(self.Applied(text, where))
 
     def cancelled(self) -> None:

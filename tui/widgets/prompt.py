@@ -68,6 +68,10 @@ class Prompt(Witness, Vertical):
     def close(self) -> None:
         """Hide the line; the keyboard goes back to where it was."""
         self.display = False
+        self.leave()
+
+    def leave(self) -> None:
+        """The keyboard goes back to where it was; the line stays until it is closed."""
         if self.screen.focused is self.line:
             self.screen.set_focus(self._before)
 
