@@ -34,6 +34,7 @@ _FLAGS = tuple(place for place, field in enumerate(fields(InteractionRow)) if fi
 _NEWEST = "ORDER BY started_at_us DESC, seq DESC"
 _CANDIDATES = 8
 _MANY = 20_000
+_BATCH = 2_000
 _STEPS = 50_000
 """Steps of SQLite between two questions whether to stop: less than a hundredth of a second."""
 _GENERATIONS = 64
@@ -96,7 +97,7 @@ class Reader:
         seqs = array("q")
         with self._clear_errors(), self._asking(stop):
             cursor = self._connection.execute(f"SELECT seq FROM conversation WHERE {clause} ORDER BY {order}", values)
-            while batch := cursor.fetchmany(_MANY):
+            while batch := cursor.fetchmany(_BATCH):
                 seqs.extend(seq for (seq,) in batch)
         return seqs
 
