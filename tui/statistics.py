@@ -13,7 +13,7 @@ from rich.style import Style
 from tracer.cassettes.verdicts import Verdict
 from tracer.store.rows import InteractionRow
 from tracer.store.stats import Group
-from tui.data import Counted, Running
+from tui.data import COURSE_POINTS, Counted, Running
 from tui.text import age, clean, count, cut, duration, fit, money, short_model
 from tui.theme import S, glyph
 
@@ -96,7 +96,8 @@ def _table(name: str, groups: list[Group], width: int, counted: Counted) -> Iter
     columns += [("first", 7, S.plain), ("tok/s", 6, S.plain)] if wide else []
     columns += [("tokens", 7, S.muted), ("cost", 9, S.money)]
     room = min(34, width - sum(size + 1 for _, size, _ in columns) - 16)
-    heads = [Segment(f" {title:>{size}}", S.faint) for title, size, _ in columns]
+    titles = [f"{title:<{COURSE_POINTS}}" if title == "course" else title for title, _, _ in columns]
+    heads = [Segment(f" {title:>{size}}", S.faint) for title, (_, size, _) in zip(titles, columns, strict=True)]
     yield Drawn([Segment(f"   {fit(name, room)}", S.faint), *heads, Segment("  failed", S.faint)])
     for group in groups:
         values = _values(group, counted.course.get(group.name, []))
@@ -113,7 +114,7 @@ def _values(group: Group, course: list[float | None]) -> dict[str, str]:
         "calls": f"{group.interactions:,}",
         "p50": _time(group.duration_us.get(50)),
         "p95": _time(group.duration_us.get(95)),
-        "course": sparkline(course),
+        "course": f"{sparkline(course):<{COURSE_POINTS}}",
         "first": _time(group.first_output_us.get(50)),
         "tok/s": "-" if rate is None else f"{rate:,.0f}",
         "tokens": count(group.total_tokens),

@@ -160,7 +160,7 @@ class ConversationTree(VirtualList):
         if not self.nodes:
             return ""
         names = f"{'tokens' if width >= TOKENS_FROM else '':>{_tokens_width(width)}} {'time':>6} {'cost':>8} "
-        return f"{'model':<10} {names}" if width >= COLUMNS_FROM else names
+        return f" {'model':<10}{names}" if width >= COLUMNS_FROM else names
 
 
 def one_line(node: Branch, width: int, now_us: int) -> list[Segment]:
