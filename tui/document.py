@@ -1,16 +1,17 @@
 """Foldable lines of JSON, headers and events, flat.
 
 A body is parsed once and walked (with a stack of our own, so that deep nesting can't overflow) into a list of nodes
-that know where they end. What is visible is a `range` while nothing is folded, else an array built by jumping over
-folded nodes. A line is styled when it is drawn, never before.
+that know where they end. What is visible is a `range` while nothing is folded, else the runs between what is folded. A
+line is styled when it is drawn, never before.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple, overload
 
 type Kind = Literal["heading", "header", "event", "text", "note", "open", "close", "value"]
 
@@ -32,6 +33,36 @@ class Node(NamedTuple):
     end: int
     children: int = 0
     """Children of an opened one."""
+
+
+class Runs(Sequence[int]):
+    """The places of visible lines: runs of places that follow each other, so that half a million cost what is folded
+    among them."""
+
+    def __init__(self, runs: Iterable[range]) -> None:
+        self._places = array("I")
+        self._lines = array("I")
+        self._total = 0
+        for run in runs:
+            if run:
+                self._places.append(run.start)
+                self._lines.append(self._total)
+                self._total += len(run)
+
+    def __len__(self) -> int:
+        return self._total
+
+    @overload
+    def __getitem__(self, line: int) -> int: ...
+    @overload
+    def __getitem__(self, line: slice) -> Sequence[int]: ...
+    def __getitem__(self, line: int | slice) -> int | Sequence[int]:
+        if isinstance(line, slice):
+            return [self[each] for each in range(*line.indices(self._total))]
+        if not 0 <= line < self._total:
+            raise IndexError(line)
+        run = bisect_right(self._lines, line) - 1
+        return self._places[run] + line - self._lines[run]
 
 
 class Document:
@@ -139,13 +170,15 @@ class Document:
         if not self.folded:
             self.visible = range(len(self.nodes))
             return
-        lines, at, size = array("I"), 0, len(self.nodes)
+        self.visible = Runs(self._runs())
+
+    def _runs(self) -> Iterator[range]:
+        at = 0
         for fold in sorted(self.folded):
             if fold >= at:
-                lines.extend(range(at, fold + 1))
+                yield range(at, fold + 1)
                 at = self.nodes[fold].end + 1
-        lines.extend(range(at, size))
-        self.visible = lines
+        yield range(at, len(self.nodes))
 
 
 def jq_path(keys: Iterable[str | int]) -> str:
