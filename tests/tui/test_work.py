@@ -10,6 +10,7 @@ from threading import Event
 import pytest
 from drawn import ask, write
 
+from tracer.errors import StoreError
 from tracer.store.rows import ConversationRow, Found, Totals
 from tracer.testing import START_US, answer, exchange
 from tui.pages import PAGE
@@ -70,6 +71,9 @@ class ManyConversations:
     def tree(self, root_key):
         self.work["trees"] += 1
         return []
+
+    def matching(self, where, root_key):
+        return set()
 
     def close(self):
         pass
@@ -203,3 +207,73 @@ async def test_a_large_body_draws_what_is_in_view(opened, tmp_path, drawn):
             drawn.clear()
             await driver.press(key)
             assert sum(drawn.values()) <= 4 * 48, key
+
+
+class Searched(ManyConversations):
+    """A filter of which something is known now and then, and a whole list that comes only when nobody waits for it."""
+
+    def __init__(self, work, told: Event, stopped: Event) -> None:
+        super().__init__(work)
+        self.told, self.stopped = told, stopped
+
+    def first_conversations(self, where, project, limit):
+        if where is None:
+            yield from super().first_conversations(where, project, limit)
+            return
+        yield Found(array("q"), 5_000)
+        self.told.wait(10)
+        yield Found(array("q", [70, 60]), 25_000)
+        yield Found(array("q", [70, 60, 50]), 45_000)
+
+    def conversation_seqs(self, where, project, stop=None):
+        if where is not None and stop is not None:
+            while not stop():
+                self.stopped.wait(0.01)
+            self.stopped.set()
+            raise StoreError("interrupted")
+        return super().conversation_seqs(where, project)
+
+
+async def test_a_filter_says_what_it_looked_at_until_it_finds_something(opened, work):
+    told, stopped = Event(), Event()
+    async with opened(source=lambda: Searched(work, told, stopped)) as driver:
+        screen, conversations = driver.screen, driver.screen.conversations
+        await driver.pilot.press("j")
+        screen.filter_by("is:fork")
+        while conversations.total:
+            await driver.pilot.pause()
+        assert "0 so far, 5,000 looked at" in driver.text("#header")
+        assert "Nothing among 5,000 yet." in driver.text("#list")
+        told.set()
+        while conversations.total < 3:
+            await driver.pilot.pause()
+        assert "3 so far, 45,000 looked at" in driver.text("#header")
+        await driver.pilot.press("j")
+        while conversations.chosen_row is None:
+            await driver.pilot.pause()
+        assert (conversations.cursor, driver.title) == (1, "Conversation 60")
+        screen.filter_by("")
+        await driver.settle()
+        assert stopped.is_set(), "who asks for another list waits for no other"
+        assert conversations.total == MANY
+        assert "50,000 conversations" in driver.text("#header")
+        assert "failed" not in driver.text("#hints")
+
+
+async def test_the_first_page_brings_its_rows(opened, work):
+    async with opened(source=lambda: ManyConversations(work)) as driver:
+        work.clear()
+        driver.screen.filter_by("is:failed")
+        await driver.settle()
+        assert (work["first pages"], work["lists"]) == (1, 1)
+        assert work["rows"] <= 2 * PAGE
+        assert work["lines"] <= 6 * 48
+
+
+async def test_another_pane_takes_the_keyboard_without_drawing_the_rows_again(opened, drawn):
+    async with opened() as driver:
+        drawn.clear()
+        await driver.press("tab")
+        assert drawn["list"] <= 2
+        assert drawn["tree"] <= 2
+        assert drawn["steps"] == 0
