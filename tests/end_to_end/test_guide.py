@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -327,6 +327,8 @@ def _leaves(value: Any) -> list[str]:
 
 async def _transcript(db: Path, record: dict[str, Any]) -> str:
     # What the screen shows of a record that it is opened at.
+    from textual.worker import WorkerCancelled
+
     from tui.app import TracerApp
     from tui.header import Facts
     from tui.screens.conversations import Start
@@ -340,7 +342,8 @@ async def _transcript(db: Path, record: dict[str, Any]) -> str:
         quiet = 0
         while quiet < 2:
             busy = any(not worker.is_finished for worker in app.workers)
-            await app.workers.wait_for_complete()
+            with suppress(WorkerCancelled):  # a newer request replaced it
+                await app.workers.wait_for_complete()
             await pilot.pause()
             quiet = 0 if busy else quiet + 1
         lines = ["".join(segment.text for segment in line.segments).strip() for line in app.first_screen.steps.lines]

@@ -230,7 +230,7 @@ class ConversationsScreen(PanesScreen):
             self.conversations.want_around()
             row = self.conversations.chosen_row
             if row is not None and row.root_key != self.outline.root_key:
-                self.feed.load_tree(row.root_key, self.where)
+                self.feed.load_tree(row.root_key, self.where, rested=not message.by_user)
         elif message.sender is self.outline:
             self._read_chosen()
         if message.by_user:
