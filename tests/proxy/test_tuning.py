@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
 import sys
 from typing import Any
@@ -51,7 +52,7 @@ def handler() -> Any:
 
 
 def test_this_mitmproxy_is_the_one_we_know() -> None:
-    assert [part for part in ("dispatch", "connections", "lane", "checks") if not tuning.is_known(part)] == []
+    assert [part for part in ("dispatch", "connections", "lane", "checks", "queues") if not tuning.is_known(part)] == []
 
 
 async def test_added_and_removed_addons_count_from_the_next_event_on(master: Any) -> None:
@@ -120,7 +121,7 @@ async def test_options_that_are_refused_are_refused(master: Any) -> None:
         await master.addons.trigger_event(hooks.RunningHook())
 
 
-@pytest.mark.parametrize("part", ["dispatch", "connections", "lane", "checks", "all"])
+@pytest.mark.parametrize("part", ["dispatch", "connections", "lane", "checks", "queues", "all"])
 async def test_an_unknown_mitmproxy_runs_untouched_and_records_the_same(
     stage: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
@@ -144,6 +145,25 @@ async def test_an_unknown_mitmproxy_runs_untouched_and_records_the_same(
         exchange = await asyncio.wait_for(subject.recordings.closed.get(), PATIENCE)
     assert got.body == exchange.response_body == b"".join(EVENTS)
     assert handler().__module__ == "mitmproxy.proxy.mode_servers"
+
+
+def test_a_layer_that_waits_gives_its_events_in_order_and_holds_little_while_it_has_none() -> None:
+    from mitmproxy.options import Options
+    from mitmproxy.proxy import layer
+    from mitmproxy.proxy.context import Context
+    from mitmproxy.proxy.layers import modes
+    from mitmproxy.test import tflow
+
+    with tuning.small_queues():
+        waiting: Any = modes.ReverseProxy(Context(tflow.tclient_conn(), Options()))._paused_event_queue
+    assert sys.getsizeof(waiting) < sys.getsizeof(collections.deque()) / 4
+    for number in range(3):
+        waiting.append(number)
+    assert list(waiting) == [0, 1, 2]
+    assert [waiting.popleft() for _ in range(3)] == [0, 1, 2]
+    assert not waiting
+    stock: Any = layer
+    assert stock.collections is collections
 
 
 async def test_a_flow_that_is_held_back_goes_on_when_it_is_resumed(stage: Any, wire: Any) -> None:

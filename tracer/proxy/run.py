@@ -67,6 +67,7 @@ class EmbeddedProxy:
         self._master = _master([ready, _HangUp(), self._addon, *self._way_out], self._options())
         self._tuned.enter_context(tuning.quick_connections(self._master))
         self._tuned.enter_context(tuning.unchecked_messages())
+        self._tuned.enter_context(tuning.small_queues())
         self._running = asyncio.create_task(self._master.run())
         waiting = asyncio.create_task(ready.event.wait())
         await asyncio.wait([self._running, waiting], return_when=asyncio.FIRST_COMPLETED)

@@ -6,6 +6,7 @@ What we replace is compared with what we replaced it for, by its source: a mitmp
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import gc
 import hashlib
@@ -13,13 +14,14 @@ import importlib
 import inspect
 import os
 from collections.abc import Coroutine, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from tracer.proxy.turns import short_turns
 
 SWITCH = "TRACER_PROXY_TUNING"
-"""A variable that names the parts in use (`dispatch,connections,lane,checks,collector,uvloop,turns`), or says `off`. It
-tells whose fault a fault is, and what each part gains; without it all are in use."""
+"""A variable that names the parts in use (`dispatch,connections,lane,checks,queues,collector,uvloop,turns`), or says
+`off`. It tells whose fault a fault is, and what each part gains; without it all are in use."""
 
 # What each replacement relies on, and the hash of that code in mitmproxy 12.2.3.
 _RELIED_ON = {
@@ -50,9 +52,11 @@ _RELIED_ON = {
         ("h11._readers", "Http10Reader"),
     ),
     "checks": (("mitmproxy.http", "MessageData"),),
+    "queues": (("mitmproxy.proxy.layer", "Layer"),),
 }
 _KNOWN = {
     "checks": frozenset({"bad2ea9a351a70d6"}),
+    "queues": frozenset({"e98dedd896fb7cd2"}),
     "dispatch": frozenset({"07bbf6f946b5ca7d"}),
     "connections": frozenset({"870e8f3afd35f78e"}),
     "lane": frozenset({"4018e4a5b77873a0"}),
@@ -120,6 +124,35 @@ def unchecked_messages() -> Iterator[None]:
 
 def _nothing(message: object) -> None:
     pass
+
+
+@contextlib.contextmanager
+def small_queues() -> Iterator[None]:
+    """Within the block, what a new layer keeps its paused events in takes little while there are none.
+
+    A stream goes through seven layers, and an empty deque takes 760 bytes.
+    """
+    from mitmproxy.proxy import layer
+
+    module: Any = layer
+    if not is_known("queues") or getattr(module, "collections", None) is not collections:
+        yield
+        return
+    module.collections = SimpleNamespace(deque=_Queue)
+    try:
+        yield
+    finally:
+        module.collections = collections
+
+
+class _Queue(list[Any]):
+    """What a layer asks of a deque; it is short."""
+
+    __slots__ = ()
+
+    def popleft(self) -> Any:
+        """The oldest."""
+        return self.pop(0)
 
 
 def is_known(part: str) -> bool:
