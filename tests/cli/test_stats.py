@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tracer.cli.main import run
+from tracer.store.filters import parse
 from tracer.store.reader import Reader
 from tracer.store.stats import GROUPS
 from tracer.store.writer import Writer
 from tracer.testing import START_US, answer, exchange, text_stream
-from tracer.wire.exchange import Exchange
+from tracer.wire.exchange import Exchange, Outcome
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -22,6 +23,20 @@ def counted(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[st
     out, err = capsys.readouterr()
     assert err == ""
     return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_stream_that_broke_off_is_a_failure_of_its_conversation_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRACER_DB", str(tmp_path / "tracer.db"))
+    asked = {"model": "gemini-3.5-flash", "input": "Hi", "stream": True}
+    with Writer(tmp_path / "tracer.db") as writer:
+        writer.apply([exchange(asked, text_stream("v1_cut", ["Hel"], ended=False), outcome=Outcome.CUT)])
+    with Reader(tmp_path / "tracer.db") as reader:
+        (conversation,) = reader.conversations(reader.conversation_seqs(parse("is:failed")))
+        assert conversation.failed == 1
+    (group,) = counted(capsys, "--all-projects")
+    assert (group["failed"], group["errors"]) == (1, {"truncated": 1})
 
 
 def test_the_sums_are_those_of_the_records(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:

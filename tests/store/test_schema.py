@@ -99,6 +99,20 @@ def test_a_database_of_every_released_schema_opens(database: Path, repository: P
     raw.close()
 
 
+def test_what_broke_off_counts_as_failed_in_an_old_database_too(database: Path, repository: Path) -> None:
+    database.parent.mkdir()
+    shutil.copy(repository / "fixtures" / "stores" / "m003.sqlite", database)
+    with sqlite3.connect(database) as raw:
+        raw.execute("UPDATE interaction SET state = 'truncated' WHERE id IN ('v1_b', 'v1_c')")
+    raw.close()
+    Writer(database).close()
+    with Reader(database) as reader:
+        whole = {one.root_key: one.failed for one in reader.conversations(reader.conversation_seqs())}
+        (row,) = [row for row in reader.interactions() if row.id == "v1_b"]
+        assert whole[row.root_key] == 2
+        assert sum(whole.values()) == 2 + 1  # and the call that was refused
+
+
 def test_an_old_database_has_the_tables_of_a_new_one(tmp_path: Path, repository: Path) -> None:
     old, new = tmp_path / "old.db", tmp_path / "new.db"
     shutil.copy(repository / "fixtures" / "stores" / "m001.sqlite", old)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
-FAILED = "(status IS 'failed' OR state = 'error')"
+FAILED = "(status IS 'failed' OR state IN ('error', 'interrupted', 'truncated'))"
 RUNNING = "(state = 'in_flight' OR (state = 'complete' AND status IN ('in_progress', 'queued')))"
 """Conditions on the table `interaction`."""
 

@@ -157,6 +157,11 @@ _FINDING_TABLES = (
     "CREATE INDEX conversation_cost ON conversation(project, cost_nano)",
     "CREATE INDEX conversation_tokens ON conversation(project, total_tokens)",
     "CREATE INDEX conversation_latency ON conversation(project, last_at_us - started_at_us)",
+    # What broke off counts as failed.
+    """UPDATE conversation SET failed = failed + broken FROM (
+        SELECT project AS of, root_key AS root, count(*) AS broken FROM interaction
+        WHERE ghost = 0 AND state IN ('interrupted', 'truncated') AND status IS NOT 'failed' GROUP BY 1, 2
+    ) WHERE project = of AND root_key = root""",
 )
 
 

@@ -46,6 +46,7 @@ MEASURES = {
     f" AND {_PRODUCED} > 0 THEN {_PRODUCED} * 1000000.0 / (duration_us - first_output_us) END",
 }
 """What percentiles are taken of -> an expression over the columns of `interaction`."""
+_WHY = "iif(state IN ('interrupted', 'truncated'), state, status)"
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class Group:
     """The same of the time to the first output; of streams."""
     tokens_per_second: dict[int, float] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
-    """Code, or the status without one -> how many failed with it, the most frequent first."""
+    """Code, or what it ended as without one -> how many failed with it, the most frequent first."""
 
     def as_json(self) -> dict[str, Any]:
         """One JSON object; times in milliseconds, money in `currency`."""
@@ -121,7 +122,7 @@ def groups(query: Query, by: str, where: str, values: Sequence[Any]) -> list[Gro
             known[measure][told] = of
     failures = f"{named} {'AND' if by in _NAMED_ONLY else 'WHERE'} {FAILED}"
     for told, code, count in query(
-        f"SELECT {name}, coalesce(error_code, status, state), count(*) FROM {failures} GROUP BY 1, 2 ORDER BY 3 DESC",
+        f"SELECT {name}, coalesce(error_code, {_WHY}, state), count(*) FROM {failures} GROUP BY 1, 2 ORDER BY 3 DESC",
         parameters,
     ):
         found[told].errors[str(code)] = count
