@@ -8,6 +8,7 @@ import errno
 import importlib
 import logging
 import os
+import random
 import re
 import socket
 import sys
@@ -23,6 +24,7 @@ from tracer.proxy.way_out import WayOut, WayOutAddon
 from tracer.wire.routes import HOSTS
 
 _DAY_SECONDS = 86_400
+_OWN_PORTS = range(20_000, 32_000)
 
 
 class EmbeddedProxy:
@@ -206,11 +208,13 @@ def _looked_into(upstream: Upstream) -> list[str]:
 
 
 def _free_port(host: str) -> int:
+    # Not one of those that the system gives out: it may give it to somebody else before it is used here.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for port in (*random.sample(_OWN_PORTS, 50), 0):
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+    return 0
 
 
 def _hostport(host: str, port: int) -> str:
