@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from textual.screen import Screen
 from textual.worker import Worker
 
 from tracer.store.rows import InteractionRow
@@ -73,6 +74,12 @@ class TracerApp(ThemedApp):
             memory=self.memory,
         )
         self.first_screen.begin_with(notice)
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        # Textual draws what is below the top one along with it, whenever a timer ticks there: all of it, at every tick.
+        # Only what asks or helps lets something else be seen.
+        return super()._background_screens if self.screen.is_modal else []
 
     def on_mount(self) -> None:
         """Show the first screen."""

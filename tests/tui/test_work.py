@@ -277,3 +277,25 @@ async def test_another_pane_takes_the_keyboard_without_drawing_the_rows_again(op
         assert drawn["list"] <= 2
         assert drawn["tree"] <= 2
         assert drawn["steps"] == 0
+
+
+@pytest.mark.parametrize("key", ["r", "w", "C", "L", "d"])
+async def test_a_screen_over_the_first_one_is_not_drawn_again_while_nothing_happens(opened, monkeypatch, key):
+    async with opened() as driver:
+        await driver.press(*("d", "j", "d") if key == "d" else key)
+        assert driver.app.screen is not driver.app.first_screen
+        drawn: list[object] = []
+        monkeypatch.setattr(driver.app, "_display", lambda screen, renderable: drawn.append(renderable))
+        for _ in range(3):
+            driver.app.first_screen.feed.look()
+            await driver.settle()
+        assert drawn == []
+
+
+async def test_the_first_screen_has_the_size_that_the_terminal_got_meanwhile(opened):
+    async with opened() as driver:
+        await driver.press("r")
+        await driver.pilot.resize_terminal(80, 24)
+        await driver.press("escape")
+        assert driver.app.screen is driver.app.first_screen
+        assert driver.app.screen.conversations.outer_size.width == 80
