@@ -46,12 +46,10 @@ def body(path: Path, say: Callable[[str], None]) -> None:
     terminal.settle()
     wall, cpu = terminal.until(b"r", str(numbers[3]).encode())
     say(f"a body of {len(large.response_body) / 1e6:.0f} MB, {LINES:,} lines: open in {wall:.0f} ms, {cpu:.0f} ms CPU")
-    for name, typed, times in (
-        ("j", b"j", 40),
-        ("page down", b"\x06", 40),
-        ("last, first", b"Gg", 10),
-        ("fold", b"\r", 6),
-    ):
+    for name, typed, times in KEYS:
+        if name == "fold":
+            # What the whole body is in: above it stand the status and the headers.
+            terminal.key(b"3g")
         answers = [terminal.key(typed[n % len(typed) :][:1]) for n in range(times)]
         firsts, cpus = [one[0] for one in answers], [one[2] for one in answers]
         say(
