@@ -226,12 +226,6 @@ def _without_text(step: Step) -> Any:
     return kept
 
 
-def dollars(amount: float) -> str:
-    """An amount with all the digits that tell two small ones apart: $0.0004959, $12.30."""
-    whole, _, part = f"{amount:,.7f}".partition(".")
-    return f"${whole}.{part.rstrip('0'):0<2}"
-
-
 def _figures(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Figure]:
     for name, path in _FIGURES:
         left, right = _at(before, path), _at(after, path)

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from tracer.diff import Change, Difference, Figure, StepPair, Words, dollars
-from tui.text import clean, cut, duration, fit, lines_of
+from tracer.diff import Change, Difference, Figure, StepPair, Words
+from tui.text import clean, cut, dollars, duration, fit, lines_of
 from tui.theme import S
 
 BESIDE_FROM = 90

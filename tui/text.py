@@ -129,6 +129,12 @@ def money(nano: int | None) -> str:
     return f"${dollars:.5f}" if dollars >= 0.00001 else "<$0.00001"
 
 
+def dollars(amount: float) -> str:
+    """An amount with all the digits that tell two small ones apart: $0.0004959, $12.30."""
+    whole, _, part = f"{amount:,.7f}".partition(".")
+    return f"${whole}.{part.rstrip('0'):0<2}"
+
+
 def duration(us: int | None) -> str:
     """Microseconds as 412ms, 3.1s, 2m04, 1h05; - if unknown."""
     if us is None:
