@@ -10,18 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from locking import LOCKING
 
 from tracer.store.locks import holder, is_locked
 from tracer.store.writer import Writer
-
-LOCKING = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-connection.execute("BEGIN EXCLUSIVE")
-print("locked", flush=True)
-input()
-"""
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from locking import LOCKING
 
 from tracer.cli.main import run
 from tracer.store.writer import Writer
@@ -202,16 +203,6 @@ def test_the_real_thing_in_a_real_terminal(tmux, database, tmp_path):
     until(screen, "Conversations ▸ Tree ▸ Interaction")
     tmux("send-keys", "q")
     until(screen, "left with 0")
-
-
-LOCKING = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-connection.execute("BEGIN EXCLUSIVE")
-print("locked", flush=True)
-input()
-"""
 
 
 def test_a_locked_database_is_waited_for_on_the_screen(tmux, database, tmp_path):
